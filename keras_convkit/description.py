@@ -1,0 +1,194 @@
+"""Frozen descriptions of the operations: what travels from a layer down to its lowering.
+
+A description holds checked, standard values only (`keras_convkit.arguments` makes them) and
+answers every question about lengths through `keras_convkit.geometry`. It knows no tensor.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from operator import le
+from typing import Any
+
+from keras_convkit import geometry
+from keras_convkit.geometry import Length, Pair, PaddingEntry
+
+
+@dataclasses.dataclass(frozen=True)
+class SpatialAxes:
+    """Where the spatial and channel axes of a tensor stand.
+
+    Axes count from the end, so that any number of batch axes can lead.
+    """
+
+    rank: int
+    data_format: str
+
+    @property
+    def channels_last(self) -> bool:
+        return self.data_format == "channels_last"
+
+    @property
+    def channel_axis(self) -> int:
+        return -1 if self.channels_last else -(self.rank + 1)
+
+    @cached_property
+    def spatial_axes(self) -> tuple[int, ...]:
+        start = -(self.rank + 1) if self.channels_last else -self.rank
+        return tuple(range(start, start + self.rank))
+
+    def lengths(self, shape: Sequence[Length]) -> tuple[Length, ...]:
+        """The spatial part of `shape`."""
+        return tuple(shape[axis] for axis in self.spatial_axes)
+
+    def channels(self, shape: Sequence[Length]) -> Length:
+        return shape[self.channel_axis]
+
+    def output_shape(
+        self, shape: Sequence[Length], lengths: Sequence[Length], channels: Length
+    ) -> tuple[Length, ...]:
+        """`shape` with its spatial lengths and channels replaced, batch axes kept."""
+        batch = tuple(shape[: -(self.rank + 1)])
+        if self.channels_last:
+            return (*batch, *lengths, channels)
+        return (*batch, channels, *lengths)
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """A convolution, dense, grouped or depthwise, without its kernel's values.
+
+    Attributes:
+        axes: Where the axes of the input and the output stand.
+        kernel_size, strides, dilation_rate: One int a spatial dimension.
+        padding: One entry a dimension: `"valid"`, `"same"`, `"causal"` or `(before, after)`.
+        padding_modes: One a dimension: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+        groups: Number of groups that the channels are split into. Of a depthwise convolution it
+            says nothing (1): there the kernel tells the channels.
+    """
+
+    axes: SpatialAxes
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[PaddingEntry, ...]
+    dilation_rate: tuple[int, ...]
+    padding_modes: tuple[str, ...]
+    groups: int = 1
+
+    @property
+    def rank(self) -> int:
+        return self.axes.rank
+
+    @cached_property
+    def reach(self) -> tuple[int, ...]:
+        return tuple(map(geometry.reach, self.kernel_size, self.dilation_rate))
+
+    def padding_amounts(self, lengths: Sequence[Length]) -> tuple[Pair | None, ...]:
+        """Steps added `(before, after)` a dimension, `None` where a length must be known first."""
+        return tuple(
+            geometry.padding_amounts(entry, n, s, e)
+            for entry, n, s, e in zip(self.padding, lengths, self.strides, self.reach, strict=True)
+        )
+
+    def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
+        return tuple(
+            geometry.conv_length(entry, n, s, e)
+            for entry, n, s, e in zip(self.padding, lengths, self.strides, self.reach, strict=True)
+        )
+
+    def native_word(self, lengths: Sequence[Length]) -> str | None:
+        """The word, `"valid"` or `"same"`, that alone stands for all of this padding, if any.
+
+        A stride beyond the reach never pads but is left out of 'same': TensorFlow's 3D kernel
+        answers wrongly there where oneDNN is off.
+        """
+        amounts = self.padding_amounts(lengths)
+        if all(pair == (0, 0) for pair in amounts):
+            return "valid"
+        if any(
+            mode != "zeros"
+            for mode, pair in zip(self.padding_modes, amounts, strict=True)
+            if pair != (0, 0)
+        ):
+            return None
+        same = self.replace(padding=("same",) * self.rank)
+        if amounts == same.padding_amounts(lengths) and all(map(le, self.strides, self.reach)):
+            return "same"
+        return None
+
+    def pointwise(self) -> Convolution:
+        """The dense 1x1 convolution behind a depthwise one."""
+        ones = (1,) * self.rank
+        return Convolution(
+            self.axes, ones, ones, ("valid",) * self.rank, ones, ("zeros",) * self.rank
+        )
+
+    def replace(self, **changes: Any) -> Convolution:
+        return dataclasses.replace(self, **changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransposedConvolution:
+    """A transposed convolution, without its kernel's values.
+
+    Attributes:
+        axes: Where the axes of the input and the output stand.
+        kernel_size, strides, dilation_rate: One int a spatial dimension.
+        padding: One entry a dimension: `"valid"`, `"same"`, or `(front, behind)`, what is cut
+            off the full output.
+        output_padding: One int a dimension, or `None` where the length is inferred.
+        groups: Number of groups that the channels are split into.
+    """
+
+    axes: SpatialAxes
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[PaddingEntry, ...]
+    output_padding: tuple[int, ...] | None
+    dilation_rate: tuple[int, ...]
+    groups: int = 1
+
+    @property
+    def rank(self) -> int:
+        return self.axes.rank
+
+    @cached_property
+    def reach(self) -> tuple[int, ...]:
+        return tuple(map(geometry.reach, self.kernel_size, self.dilation_rate))
+
+    @cached_property
+    def cuts(self) -> tuple[Pair, ...]:
+        """Steps cut `(front, behind)` off the full output; a negative one is zeros added."""
+        return tuple(
+            geometry.transposed_cut(entry, s, e, o)
+            for entry, s, e, o in zip(
+                self.padding, self.strides, self.reach, self._output_padding(), strict=True
+            )
+        )
+
+    def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
+        return tuple(
+            geometry.conv_transpose_length(entry, n, s, e, o)
+            for entry, n, s, e, o in zip(
+                self.padding, lengths, self.strides, self.reach, self._output_padding(), strict=True
+            )
+        )
+
+    def native_word(self) -> str | None:
+        """The word, `"valid"` or `"same"`, whose output as Keras infers it is this one, if any."""
+        first = self.padding[0]
+        if (
+            self.output_padding is None
+            and first in ("valid", "same")
+            and set(self.padding) == {first}
+        ):
+            return str(first)
+        return None
+
+    def _output_padding(self) -> tuple[int | None, ...]:
+        return self.output_padding or (None,) * self.rank
+
+    def replace(self, **changes: Any) -> TransposedConvolution:
+        return dataclasses.replace(self, **changes)

@@ -1,0 +1,76 @@
+"""Cropping in 1D, 2D and 3D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_convkit import arguments, input_checks, lowering
+from keras_convkit.input_checks import Shape
+from keras_convkit.layers.base import SpatialLayer, named, serializable
+
+
+class Cropping(SpatialLayer):
+    """Cropping of `rank` spatial axes; the public classes document it."""
+
+    config_names = ("cropping", "data_format")
+
+    def __init__(self, *, cropping: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._cuts = arguments.pairs(cropping, self.rank, "cropping", self.owner)
+        self.cropping = self.as_built_in(self._cuts)
+
+    def check_shape(self, shape: Shape) -> None:
+        super().check_shape(shape)
+        input_checks.check_cropping(self.axes, self._cuts, shape, self.owner)
+
+    def call(self, inputs: Any) -> Any:
+        return lowering.crop(self.cast_inputs(inputs), self.axes, self._cuts)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        lengths = [
+            None if n is None else n - before - after
+            for n, (before, after) in zip(self.axes.lengths(shape), self._cuts, strict=True)
+        ]
+        return self.axes.output_shape(shape, lengths, self.axes.channels(shape))
+
+
+@serializable
+class Cropping1D(Cropping):
+    """1D cropping."""
+
+    rank = 1
+    # The 1D layer of built-in Keras has no `data_format`.
+    config_names = ("cropping",)
+    added_defaults = {"data_format": "channels_last"}
+
+    def __init__(
+        self, cropping: Any = (1, 1), *, data_format: str | None = "channels_last", **kwargs: Any
+    ) -> None:
+        super().__init__(**named(locals()))
+
+
+@serializable
+class Cropping2D(Cropping):
+    """2D cropping."""
+
+    rank = 2
+
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**named(locals()))
+
+
+@serializable
+class Cropping3D(Cropping):
+    """3D cropping."""
+
+    rank = 3
+
+    def __init__(
+        self,
+        cropping: Any = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**named(locals()))

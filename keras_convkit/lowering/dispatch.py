@@ -1,0 +1,111 @@
+"""Every operation, from any batch axes and either data format down to the chosen formulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
+from keras_convkit.lowering import grouped, layout, native, phases, table, taps
+
+Description = Convolution | TransposedConvolution
+# What carries an operation out: (x, kernel, description) -> y, with one batch axis.
+Formulation = Callable[[Any, Any, Any], Any]
+
+
+def conv(x: Any, kernel: Any, convolution: Convolution, bias: Any = None) -> Any:
+    """`x` convolved with `(*kernel_size, in // groups, filters)`."""
+    return _run(x, convolution, bias, lambda x, c: _chosen("conv", x, kernel, c))
+
+
+def depthwise_conv(x: Any, kernel: Any, convolution: Convolution, bias: Any = None) -> Any:
+    """Each channel of `x` convolved with its part of `(*kernel_size, in, depth_multiplier)`."""
+    return _run(x, convolution, bias, lambda x, c: _chosen("depthwise_conv", x, kernel, c))
+
+
+def separable_conv(
+    x: Any, depthwise_kernel: Any, pointwise_kernel: Any, convolution: Convolution, bias: Any = None
+) -> Any:
+    """A depthwise convolution, then `(1, ..., 1, in * depth_multiplier, filters)`."""
+
+    def both(x: Any, c: Convolution) -> Any:
+        y = _chosen("depthwise_conv", x, depthwise_kernel, c)
+        return _chosen("conv", y, pointwise_kernel, c.pointwise())
+
+    return _run(x, convolution, bias, both)
+
+
+def conv_transpose(
+    x: Any, kernel: Any, description: TransposedConvolution, bias: Any = None
+) -> Any:
+    """The transposed convolution of `x` with `(*kernel_size, filters // groups, in)`."""
+    return _run(x, description, bias, lambda x, d: _chosen("conv_transpose", x, kernel, d))
+
+
+def _run(x: Any, description: Description, bias: Any, operation: Callable[[Any, Any], Any]) -> Any:
+    """`operation` on one batch axis, in a layout that the device computes in."""
+    axes = description.axes
+    x, unfold = layout.fold_batch(x, axes.rank)
+    empty = x.shape[0] == 0 and table.fails_on_empty_batch()
+    if empty:
+        x = ops.pad(x, [(0, 1)] + [(0, 0)] * (axes.rank + 1))
+    turned = not axes.channels_last and table.needs_channels_last(x)
+    if turned:
+        x = layout.to_channels_last(x, axes.rank)
+        axes = SpatialAxes(axes.rank, "channels_last")
+        description = description.replace(axes=axes)
+    y = operation(x, description)
+    if bias is not None:
+        y = layout.add_bias(y, bias, axes)
+    if turned:
+        y = layout.to_channels_first(y, axes.rank)
+    return unfold(y[:0] if empty else y)
+
+
+def _chosen(operation: str, x: Any, kernel: Any, description: Description) -> Any:
+    name = table.choose(operation, description, x)
+    return FORMULATIONS[operation][name](x, kernel, description)
+
+
+def _conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return _chosen("conv", x, kernel, convolution)
+
+
+def _depthwise_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return _chosen("depthwise_conv", x, kernel, convolution)
+
+
+def _conv_a_group(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return grouped.one_conv_a_group(x, kernel, convolution, dense=_conv)
+
+
+def _conv_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return phases.strided_and_dilated(x, kernel, convolution, conv=_conv)
+
+
+def _depthwise_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return phases.strided_and_dilated(x, kernel, convolution, conv=_depthwise_conv)
+
+
+def _transposed_phases(x: Any, kernel: Any, description: TransposedConvolution) -> Any:
+    return phases.transposed(x, kernel, description, conv=_conv)
+
+
+FORMULATIONS: dict[str, dict[str, Formulation]] = {
+    "conv": {
+        "native": native.conv,
+        "one_conv_a_group": _conv_a_group,
+        "phases": _conv_phases,
+    },
+    "depthwise_conv": {
+        "native": native.depthwise_conv,
+        "phases": _depthwise_phases,
+        "taps": taps.depthwise,
+    },
+    "conv_transpose": {
+        "native": native.conv_transpose,
+        "phases": _transposed_phases,
+    },
+}

@@ -1,0 +1,61 @@
+"""Moving axes about: leading batch axes, channels, slices along the spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_convkit.description import SpatialAxes
+from keras_convkit.geometry import Pair
+
+
+def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
+    """`x` with its batch axes folded into one, and the function that unfolds a result again."""
+    batch_axes = len(x.shape) - rank - 1
+    if batch_axes == 1:
+        return x, lambda y: y
+    shape = ops.shape(x)
+    batch = tuple(shape[:batch_axes])
+    folded = ops.reshape(x, (-1, *shape[batch_axes:]))
+    return folded, lambda y: ops.reshape(y, (*batch, *ops.shape(y)[1:]))
+
+
+def to_channels_last(x: Any, rank: int) -> Any:
+    """`(batch, channels, *spatial)` -> `(batch, *spatial, channels)`."""
+    return ops.transpose(x, (0, *range(2, rank + 2), 1))
+
+
+def to_channels_first(x: Any, rank: int) -> Any:
+    """`(batch, *spatial, channels)` -> `(batch, channels, *spatial)`."""
+    return ops.transpose(x, (0, rank + 1, *range(1, rank + 1)))
+
+
+def spatial_slice(x: Any, axes: SpatialAxes, slices: Sequence[slice]) -> Any:
+    """`x` with one slice applied to each spatial axis."""
+    if all(piece == slice(None) for piece in slices):
+        return x
+    index = [slice(None)] * len(x.shape)
+    for axis, piece in zip(axes.spatial_axes, slices, strict=True):
+        index[axis] = piece
+    return x[tuple(index)]
+
+
+def cut(before: int, behind: int) -> slice:
+    """The slice that drops `before` steps in front and `behind` steps behind."""
+    return slice(before or None, -behind if behind else None)
+
+
+def crop(x: Any, axes: SpatialAxes, cuts: Sequence[Pair]) -> Any:
+    """`x` without `(before, behind)` steps of each spatial axis."""
+    return spatial_slice(x, axes, [cut(*pair) for pair in cuts])
+
+
+def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
+    """`x` plus one value a channel."""
+    if axes.channels_last:
+        return ops.add(x, bias)
+    # On TensorFlow `ops.add` takes a vector as long as the last axis for a channels-last bias,
+    # whatever its shape says; the tensors' own operator adds what it is given.
+    return x + ops.reshape(bias, (-1,) + (1,) * axes.rank)

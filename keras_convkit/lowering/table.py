@@ -1,0 +1,124 @@
+"""Which formulation is used when: one table, read from the top, the first row that fits wins.
+
+A row that is there because the native operation fails or is wrong says so; a row that is there
+because it is faster names its measurement. The backend and the device are read here, through
+Keras's public functions, and nowhere else in the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_convkit.description import Convolution, TransposedConvolution
+
+
+class Case(NamedTuple):
+    """One call, as far as the choice depends on it."""
+
+    operation: str
+    description: Convolution | TransposedConvolution
+    backend: str
+    device: str
+
+    @property
+    def strided_and_dilated(self) -> bool:
+        return max(self.description.strides) > 1 and max(self.description.dilation_rate) > 1
+
+    @property
+    def grouped(self) -> bool:
+        return self.description.groups > 1
+
+
+class Row(NamedTuple):
+    operation: str
+    backend: str
+    device: str
+    when: Callable[[Case], bool]
+    formulation: str
+    why: str
+
+    def fits(self, case: Case) -> bool:
+        return (
+            self.operation == case.operation
+            and self.backend in (case.backend, ANY)
+            and self.device in (case.device, ANY)
+            and self.when(case)
+        )
+
+
+ANY = "any"
+
+
+def always(case: Case) -> bool:
+    return True
+
+
+TABLE = (
+    Row(
+        "conv", "tensorflow", ANY, lambda case: case.strided_and_dilated, "phases",
+        "tf.nn.convolution refuses strides together with dilation",
+    ),
+    Row(
+        "conv", "tensorflow", "cpu", lambda case: case.grouped, "one_conv_a_group",
+        "the CPU's grouped kernel needs XLA, compiled afresh at every eager call",
+    ),
+    Row("conv", ANY, ANY, always, "native", ""),
+    Row(
+        "depthwise_conv", "tensorflow", ANY, lambda case: case.description.rank == 3, "taps",
+        "there is no native 3D operation",
+    ),
+    Row(
+        "depthwise_conv", "tensorflow", ANY, lambda case: case.strided_and_dilated, "phases",
+        "the native one computes at stride 1 and throws most of it away",
+    ),
+    Row("depthwise_conv", ANY, ANY, always, "native", ""),
+    Row(
+        "conv_transpose", ANY, ANY, lambda case: case.grouped, "phases",
+        "no native transposed convolution of Keras takes groups",
+    ),
+    Row(
+        "conv_transpose", "tensorflow", "cpu",
+        lambda case: max(case.description.dilation_rate) > 1, "phases",
+        "the CPU's kernel takes no dilation where oneDNN is off",
+    ),
+    Row("conv_transpose", ANY, ANY, always, "native", ""),
+)  # fmt: skip
+
+
+def choose(operation: str, description: Convolution | TransposedConvolution, x: Any) -> str:
+    """The name of the formulation for this call."""
+    return _first_row(Case(operation, description, keras.backend.backend(), device_of(x)))
+
+
+@lru_cache(maxsize=4096)
+def _first_row(case: Case) -> str:
+    return next(row.formulation for row in TABLE if row.fits(case))
+
+
+def needs_channels_last(x: Any) -> bool:
+    """Whether the native operations of this device take no `channels_first`.
+
+    TensorFlow's on a CPU do only for some dtypes and only where oneDNN is on.
+    """
+    return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
+
+
+def fails_on_empty_batch() -> bool:
+    """Whether the native operations answer an empty batch with a wrong shape."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def device_of(x: Any) -> str:
+    """`"cpu"`, `"gpu"` or another kind of device that will compute with `x`."""
+    if keras.backend.backend() == "torch":
+        return "cpu" if str(x.device).startswith("cpu") else "gpu"
+    return _default_device()
+
+
+@lru_cache(maxsize=1)
+def _default_device() -> str:
+    return keras.distribution.list_devices()[0].partition(":")[0].lower()

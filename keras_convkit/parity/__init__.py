@@ -1,0 +1,1 @@
+"""Numerical parity: the float64 NumPy reference and what is compared with it."""
