@@ -16,8 +16,15 @@ from typing import Any
 
 import keras
 
-from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
-from keras_convkit.geometry import Pair, PaddingEntry
+from keras_convkit.description import (
+    Convolution,
+    Cropping,
+    Padding,
+    SpatialAxes,
+    TransposedConvolution,
+    Upsampling,
+)
+from keras_convkit.geometry import PaddingEntry, Pair
 
 DATA_FORMATS = ("channels_last", "channels_first")
 PADDING_WORDS = ("valid", "same", "causal")
@@ -184,15 +191,6 @@ def padding_modes(value: Any, rank: int, owner: str) -> tuple[str, ...]:
     return tuple(mode.lower() for mode in modes)
 
 
-def padding_value(value: Any, modes: Sequence[str], owner: str) -> float:
-    """The constant to pad with; refused where no dimension would use it."""
-    constant = number(value, "value", owner)
-    if constant and "zeros" not in modes:
-        expected = "0 where no dimension's `padding_mode` is 'zeros'"
-        raise wrong_value(owner, "value", expected, value)
-    return constant
-
-
 def pairs(value: Any, rank: int, name: str, owner: str) -> tuple[Pair, ...]:
     """One `(before, after)` pair a spatial dimension.
 
@@ -228,7 +226,7 @@ def left_right_pairs(value: Any, rank: int, name: str, owner: str) -> tuple[Pair
     return pairs(value, rank, name, owner)
 
 
-def interpolation(value: Any, rank: int, owner: str) -> str:
+def interpolation_method(value: Any, rank: int, owner: str) -> str:
     """The method's name that all ranks share: nearest, linear, cubic, lanczos3, lanczos5."""
     linear = LINEAR_NAMES[rank]
     allowed = tuple(dict.fromkeys(("nearest", "linear", linear, *CUBIC_NAMES)))
@@ -323,3 +321,27 @@ def transposed_convolution(
         dilation_rate=integers(dilation_rate, rank, "dilation_rate", owner),
         groups=integer(groups, "groups", owner),
     )
+
+
+def padding(
+    owner: str, axes: SpatialAxes, *, padding: Any, padding_mode: Any = "zeros", value: Any = 0.0
+) -> Padding:
+    """The padding that the arguments describe; a value that nothing would use is refused."""
+    amounts = left_right_pairs(padding, axes.rank, "padding", owner)
+    modes = padding_modes(padding_mode, axes.rank, owner)
+    constant = number(value, "value", owner)
+    if constant and "zeros" not in modes:
+        expected = "0 where no dimension's `padding_mode` is 'zeros'"
+        raise wrong_value(owner, "value", expected, value)
+    return Padding(axes, amounts, modes, constant)
+
+
+def cropping(owner: str, axes: SpatialAxes, *, cropping: Any) -> Cropping:
+    """The cropping that the argument describes."""
+    return Cropping(axes, pairs(cropping, axes.rank, "cropping", owner))
+
+
+def upsampling(owner: str, axes: SpatialAxes, *, size: Any, interpolation: Any) -> Upsampling:
+    """The upsampling that the arguments describe."""
+    sizes = integers(size, axes.rank, "size", owner)
+    return Upsampling(axes, sizes, interpolation_method(interpolation, axes.rank, owner))

@@ -13,7 +13,7 @@ from operator import le
 from typing import Any
 
 from keras_convkit import geometry
-from keras_convkit.geometry import Length, Pair, PaddingEntry
+from keras_convkit.geometry import Length, PaddingEntry, Pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,3 +192,60 @@ class TransposedConvolution:
 
     def replace(self, **changes: Any) -> TransposedConvolution:
         return dataclasses.replace(self, **changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Padding:
+    """Steps added around each spatial axis.
+
+    Attributes:
+        axes: Where the axes of the input and the output stand.
+        amounts: One `(before, after)` pair a spatial dimension.
+        modes: One a dimension: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+        value: What stands outside along the dimensions of mode `"zeros"`.
+    """
+
+    axes: SpatialAxes
+    amounts: tuple[Pair, ...]
+    modes: tuple[str, ...]
+    value: float = 0.0
+
+    def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
+        return tuple(
+            None if n is None else before + n + after
+            for n, (before, after) in zip(lengths, self.amounts, strict=True)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Cropping:
+    """Steps taken off each spatial axis, one `(before, after)` pair a dimension."""
+
+    axes: SpatialAxes
+    amounts: tuple[Pair, ...]
+
+    def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
+        return tuple(
+            None if n is None else n - before - after
+            for n, (before, after) in zip(lengths, self.amounts, strict=True)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Upsampling:
+    """Each spatial axis made longer by a whole factor.
+
+    Attributes:
+        axes: Where the axes of the input and the output stand.
+        sizes: One factor a spatial dimension.
+        interpolation: `"nearest"`, `"linear"`, `"cubic"`, `"lanczos3"` or `"lanczos5"`.
+    """
+
+    axes: SpatialAxes
+    sizes: tuple[int, ...]
+    interpolation: str
+
+    def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
+        return tuple(
+            None if n is None else n * size for n, size in zip(lengths, self.sizes, strict=True)
+        )

@@ -13,43 +13,50 @@ from typing import Any
 
 import keras
 
-from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
+from keras_convkit.description import (
+    Convolution,
+    Cropping,
+    Padding,
+    SpatialAxes,
+    TransposedConvolution,
+)
 from keras_convkit.geometry import Length, Pair
 
 Shape = tuple[Length, ...]
 
 
-def wrong_input(owner: str, expected: str, received: str) -> ValueError:
-    return ValueError(f"{owner}: `inputs` must {expected}. Received: {received}")
+def wrong_input(owner: str, expected: str, received: str, name: str = "inputs") -> ValueError:
+    return ValueError(f"{owner}: `{name}` must {expected}. Received: {received}")
 
 
-def as_tensor(inputs: Any, owner: str) -> Any:
-    """`inputs` as one tensor of a real dtype; arrays and nested lists of numbers become one."""
-    if not hasattr(inputs, "shape") or not hasattr(inputs, "dtype"):
-        if isinstance(inputs, (list, tuple)) and any(hasattr(item, "shape") for item in inputs):
-            raise wrong_input(owner, "be one tensor", f"inputs={_structure(inputs)}")
+def as_tensor(value: Any, owner: str, name: str = "inputs") -> Any:
+    """`value` as one tensor of a real dtype; arrays and nested lists of numbers become one."""
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
+            raise wrong_input(owner, "be one tensor", f"{name}={_structure(value)}", name)
         try:
-            inputs = keras.ops.convert_to_tensor(inputs)
+            value = keras.ops.convert_to_tensor(value)
         except Exception as error:  # each backend has its own; the user reads one
-            raise wrong_input(owner, "be a tensor", f"inputs={inputs!r}") from error
-    _check_dtype(inputs.dtype, owner)
-    if getattr(inputs, "sparse", False) is True:
-        raise wrong_input(owner, "be dense", "a sparse tensor")
-    return inputs
+            raise wrong_input(owner, "be a tensor", f"{name}={value!r}", name) from error
+    _check_dtype(value.dtype, owner, name)
+    if getattr(value, "sparse", False) is True:
+        raise wrong_input(owner, "be dense", f"{name}=a sparse tensor", name)
+    return value
 
 
-def _structure(inputs: Sequence[Any]) -> str:
-    kinds = ", ".join("a tensor" if hasattr(item, "shape") else repr(item) for item in inputs)
+def _structure(items: Sequence[Any]) -> str:
+    kinds = ", ".join("a tensor" if hasattr(item, "shape") else repr(item) for item in items)
     return f"[{kinds}]"
 
 
-def _check_dtype(dtype: Any, owner: str) -> None:
+def _check_dtype(dtype: Any, owner: str, name: str) -> None:
     try:
-        name = keras.backend.standardize_dtype(dtype)
+        word = keras.backend.standardize_dtype(dtype)
     except (ValueError, TypeError):
-        name = str(dtype)
-    if not name.startswith(("float", "bfloat", "int", "uint", "bool")):
-        raise wrong_input(owner, "have a real dtype (float, integer or boolean)", f"dtype={name}")
+        word = str(dtype)
+    if not word.startswith(("float", "bfloat", "int", "uint", "bool")):
+        expected = "have a real dtype (float, integer or boolean)"
+        raise wrong_input(owner, expected, f"dtype={word}", name)
 
 
 def static_shape(shape: Any, owner: str = "") -> Shape:
@@ -104,9 +111,8 @@ def check_channels(
 def check_windows(description: Convolution, shape: Shape, owner: str) -> None:
     """Raises unless a window fits into the padded input and the padding into the input."""
     lengths = description.axes.lengths(shape)
-    check_padding(
-        description.padding_amounts(lengths), description.padding_modes, lengths, shape, owner
-    )
+    amounts = description.padding_amounts(lengths)
+    _check_reflection(amounts, description.padding_modes, lengths, shape, owner)
     for length in description.output_lengths(lengths):
         if length is not None and length < 1:
             raise wrong_input(
@@ -118,14 +124,20 @@ def check_windows(description: Convolution, shape: Shape, owner: str) -> None:
             )
 
 
-def check_padding(
+@lru_cache(maxsize=1024)
+def check_padding(description: Padding, shape: Shape, owner: str) -> None:
+    """Raises where reflect padding is wider than what the input has to reflect."""
+    lengths = description.axes.lengths(shape)
+    _check_reflection(description.amounts, description.modes, lengths, shape, owner)
+
+
+def _check_reflection(
     amounts: Sequence[Pair | None],
     modes: Sequence[str],
     lengths: Sequence[Length],
     shape: Shape,
     owner: str,
 ) -> None:
-    """Raises where reflect padding is wider than what the input has to reflect."""
     for pair, mode, length in zip(amounts, modes, lengths, strict=True):
         if mode == "reflect" and pair and length is not None and max(pair) >= length:
             raise wrong_input(
@@ -148,12 +160,12 @@ def check_transposed_windows(description: TransposedConvolution, shape: Shape, o
 
 
 @lru_cache(maxsize=1024)
-def check_cropping(axes: SpatialAxes, cropping: tuple[Pair, ...], shape: Shape, owner: str) -> None:
+def check_cropping(description: Cropping, shape: Shape, owner: str) -> None:
     """Raises where nothing of the input would be left."""
-    for pair, length in zip(cropping, axes.lengths(shape), strict=True):
-        if length is not None and sum(pair) >= length:
-            raise wrong_input(
-                owner,
-                "be longer than its `cropping`",
-                f"shape={shape}, cropping={cropping}",
-            )
+    lengths = description.output_lengths(description.axes.lengths(shape))
+    if any(length is not None and length < 1 for length in lengths):
+        raise wrong_input(
+            owner,
+            "be longer than its `cropping`",
+            f"shape={shape}, cropping={description.amounts}",
+        )

@@ -8,7 +8,7 @@ import keras
 
 from keras_convkit import arguments, input_checks
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
-from keras_convkit.geometry import Pair
+from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import Shape
 
 # The kinds of Keras objects that a constructor takes, by the last word of the argument's name.
@@ -41,11 +41,13 @@ def named(arguments: dict[str, Any]) -> dict[str, Any]:
 class SpatialLayer(keras.layers.Layer):
     """A layer over `rank` spatial axes, behind any number of batch axes.
 
-    Subclasses set `rank`, name their constructor's arguments in `config_names`, and give those
-    that built-in Keras doesn't know in `added_defaults`, with their defaults.
+    Subclasses set `rank` and, when constructed, `description`. They name their constructor's
+    arguments in `config_names`, and give those that built-in Keras doesn't know in
+    `added_defaults`, with their defaults.
     """
 
     rank: ClassVar[int]
+    description: Any
     config_names: ClassVar[tuple[str, ...]] = ()
     added_defaults: ClassVar[dict[str, Any]] = {}
 
@@ -77,7 +79,11 @@ class SpatialLayer(keras.layers.Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """The output's shape for an input shape that has passed `check_shape`."""
-        raise NotImplementedError
+        lengths = self.description.output_lengths(self.axes.lengths(shape))
+        return self.axes.output_shape(shape, lengths, self.output_channels(shape))
+
+    def output_channels(self, shape: Shape) -> Length:
+        return self.axes.channels(shape)
 
     def cast_inputs(self, inputs: Any) -> Any:
         """Inputs in the compute dtype; Keras itself casts floats alone."""

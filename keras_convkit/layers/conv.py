@@ -113,9 +113,8 @@ class Conv(WeightedLayer):
         )
         return self.activate(outputs)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = self.description.output_lengths(self.axes.lengths(shape))
-        return self.axes.output_shape(shape, lengths, self.filters)
+    def output_channels(self, shape: Shape) -> int:
+        return self.filters
 
     def enable_lora(
         self,

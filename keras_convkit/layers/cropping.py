@@ -16,22 +16,15 @@ class Cropping(SpatialLayer):
 
     def __init__(self, *, cropping: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._cuts = arguments.pairs(cropping, self.rank, "cropping", self.owner)
-        self.cropping = self.as_built_in(self._cuts)
+        self.description = arguments.cropping(self.owner, self.axes, cropping=cropping)
+        self.cropping = self.as_built_in(self.description.amounts)
 
     def check_shape(self, shape: Shape) -> None:
         super().check_shape(shape)
-        input_checks.check_cropping(self.axes, self._cuts, shape, self.owner)
+        input_checks.check_cropping(self.description, shape, self.owner)
 
     def call(self, inputs: Any) -> Any:
-        return lowering.crop(self.cast_inputs(inputs), self.axes, self._cuts)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = [
-            None if n is None else n - before - after
-            for n, (before, after) in zip(self.axes.lengths(shape), self._cuts, strict=True)
-        ]
-        return self.axes.output_shape(shape, lengths, self.axes.channels(shape))
+        return lowering.crop(self.cast_inputs(inputs), self.description)
 
 
 @serializable

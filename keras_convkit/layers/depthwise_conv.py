@@ -80,10 +80,8 @@ class DepthwiseConv(WeightedLayer):
         )
         return self.activate(outputs)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = self.description.output_lengths(self.axes.lengths(shape))
-        channels = self.axes.channels(shape) * self.depth_multiplier
-        return self.axes.output_shape(shape, lengths, channels)
+    def output_channels(self, shape: Shape) -> int:
+        return self.axes.channels(shape) * self.depth_multiplier
 
 
 @serializable

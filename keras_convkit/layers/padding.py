@@ -16,28 +16,19 @@ class Padding(SpatialLayer):
 
     def __init__(self, *, padding: Any, padding_mode: Any, value: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._amounts = arguments.left_right_pairs(padding, self.rank, "padding", self.owner)
-        self._modes = arguments.padding_modes(padding_mode, self.rank, self.owner)
-        self.value = arguments.padding_value(value, self._modes, self.owner)
-        self.padding = self.as_built_in(self._amounts)
-        self.padding_mode = arguments.compact(self._modes)
+        self.description = arguments.padding(
+            self.owner, self.axes, padding=padding, padding_mode=padding_mode, value=value
+        )
+        self.padding = self.as_built_in(self.description.amounts)
+        self.padding_mode = arguments.compact(self.description.modes)
+        self.value = self.description.value
 
     def check_shape(self, shape: Shape) -> None:
         super().check_shape(shape)
-        lengths = self.axes.lengths(shape)
-        input_checks.check_padding(self._amounts, self._modes, lengths, shape, self.owner)
+        input_checks.check_padding(self.description, shape, self.owner)
 
     def call(self, inputs: Any) -> Any:
-        return lowering.pad(
-            self.cast_inputs(inputs), self.axes, self._amounts, self._modes, self.value
-        )
-
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = [
-            None if n is None else before + n + after
-            for n, (before, after) in zip(self.axes.lengths(shape), self._amounts, strict=True)
-        ]
-        return self.axes.output_shape(shape, lengths, self.axes.channels(shape))
+        return lowering.pad(self.cast_inputs(inputs), self.description)
 
 
 class ZeroPadding(Padding):

@@ -96,9 +96,8 @@ class SeparableConv(WeightedLayer):
         )
         return self.activate(outputs)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = self.description.output_lengths(self.axes.lengths(shape))
-        return self.axes.output_shape(shape, lengths, self.filters)
+    def output_channels(self, shape: Shape) -> int:
+        return self.filters
 
 
 @serializable

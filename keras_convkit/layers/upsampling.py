@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from keras_convkit import arguments, lowering
-from keras_convkit.input_checks import Shape
 from keras_convkit.layers.base import SpatialLayer, named, serializable
 
 
@@ -17,20 +16,14 @@ class UpSampling(SpatialLayer):
 
     def __init__(self, *, size: Any, interpolation: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._sizes = arguments.integers(size, self.rank, "size", self.owner)
-        self._method = arguments.interpolation(interpolation, self.rank, self.owner)
-        self.size = self._sizes
+        self.description = arguments.upsampling(
+            self.owner, self.axes, size=size, interpolation=interpolation
+        )
+        self.size = self.description.sizes
         self.interpolation = interpolation.lower()
 
     def call(self, inputs: Any) -> Any:
-        return lowering.upsample(self.cast_inputs(inputs), self.axes, self._sizes, self._method)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        lengths = [
-            None if n is None else n * size
-            for n, size in zip(self.axes.lengths(shape), self._sizes, strict=True)
-        ]
-        return self.axes.output_shape(shape, lengths, self.axes.channels(shape))
+        return lowering.upsample(self.cast_inputs(inputs), self.description)
 
 
 @serializable
@@ -51,7 +44,7 @@ class UpSampling1D(UpSampling):
         **kwargs: Any,
     ) -> None:
         super().__init__(**named(locals()))
-        (self.size,) = self._sizes
+        (self.size,) = self.description.sizes
 
 
 @serializable

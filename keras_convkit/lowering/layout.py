@@ -7,8 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_convkit.description import SpatialAxes
-from keras_convkit.geometry import Pair
+from keras_convkit.description import Cropping, SpatialAxes
 
 
 def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
@@ -47,9 +46,8 @@ def cut(before: int, behind: int) -> slice:
     return slice(before or None, -behind if behind else None)
 
 
-def crop(x: Any, axes: SpatialAxes, cuts: Sequence[Pair]) -> Any:
-    """`x` without `(before, behind)` steps of each spatial axis."""
-    return spatial_slice(x, axes, [cut(*pair) for pair in cuts])
+def crop(x: Any, description: Cropping) -> Any:
+    return spatial_slice(x, description.axes, [cut(*pair) for pair in description.amounts])
 
 
 def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_convkit.description import Convolution, SpatialAxes
+from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Pair
 from keras_convkit.input_checks import static_shape
 
@@ -30,7 +30,7 @@ def pad_to_valid(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
         )
     ]
     valid = convolution.replace(padding=("valid",) * axes.rank)
-    return pad(x, axes, amounts, convolution.padding_modes), valid
+    return pad_spatial(x, axes, amounts, convolution.padding_modes), valid
 
 
 def pad_to_word(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
@@ -47,7 +47,13 @@ def _same_amounts(n: Any, s: int, e: int) -> Amounts:
     return total // 2, total - total // 2
 
 
-def pad(
+def pad(x: Any, description: Padding) -> Any:
+    return pad_spatial(
+        x, description.axes, description.amounts, description.modes, description.value
+    )
+
+
+def pad_spatial(
     x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], modes: Sequence[str], value: float = 0.0
 ) -> Any:
     """`x` with `amounts` steps added around each spatial axis, each in its own mode."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_convkit.description import SpatialAxes
+from keras_convkit.description import Upsampling
 from keras_convkit.input_checks import static_shape
 
 
@@ -78,14 +78,14 @@ def phase_filter(interpolation: str, size: int, phase: int) -> tuple[Tap, ...]:
     return tuple(tap for tap in taps if tap.weight)
 
 
-def upsample(x: Any, axes: SpatialAxes, sizes: tuple[int, ...], interpolation: str) -> Any:
-    for axis, size in zip(axes.spatial_axes, sizes, strict=True):
-        if size > 1:
-            x = (
-                repeat(x, axis, size)
-                if interpolation == "nearest"
-                else _interpolate(x, axis, size, interpolation)
-            )
+def upsample(x: Any, description: Upsampling) -> Any:
+    for axis, size in zip(description.axes.spatial_axes, description.sizes, strict=True):
+        if size == 1:
+            continue
+        if description.interpolation == "nearest":
+            x = repeat(x, axis, size)
+        else:
+            x = _interpolate(x, axis, size, description.interpolation)
     return x
 
 
