@@ -9,6 +9,7 @@ so that the verdict and its words are the same on each.
 from __future__ import annotations
 
 import difflib
+import inspect
 import numbers
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,9 +31,20 @@ DATA_FORMATS = ("channels_last", "channels_first")
 PADDING_WORDS = ("valid", "same", "causal")
 TRANSPOSED_PADDING_WORDS = ("valid", "same")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+# TensorFlow ends the process, without an exception, on a stride that an int32 can't hold.
+LARGEST = 2**31 - 1
 # The name under which each rank's users know linear interpolation; `"linear"` is right in all.
 LINEAR_NAMES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 CUBIC_NAMES = ("cubic", "bicubic")
+
+# What users write, for their editors. A sequence has one entry per spatial dimension, except that
+# in 1D two bare ints are `(before, after)`; the functions below hold the rest of the rules.
+Size = int | Sequence[int]
+Words = str | Sequence[str]
+Amounts = int | Sequence[int | Sequence[int]]
+PaddingArgument = str | int | Sequence[str | int | Sequence[int]]
+# An activation, initializer, regularizer or constraint: its name, its config or itself.
+KerasObject = str | dict[str, Any] | Callable[..., Any] | None
 
 
 def wrong_type(owner: str, name: str, expected: str, value: Any) -> TypeError:
@@ -71,7 +83,7 @@ def integer(value: Any, name: str, owner: str, minimum: int = 1) -> int:
     expected = f"an integer of at least {minimum}"
     if not _is_int(value):
         raise wrong_type(owner, name, expected, value)
-    if value < minimum:
+    if not minimum <= value <= LARGEST:
         raise wrong_value(owner, name, expected, value)
     return operator.index(value)
 
@@ -85,7 +97,8 @@ def integers(value: Any, rank: int, name: str, owner: str, minimum: int = 1) -> 
         value_of_each = tuple(value)
     else:
         raise wrong_type(owner, name, expected, value)
-    if len(value_of_each) != rank or min(value_of_each) < minimum:
+    in_range = all(minimum <= each <= LARGEST for each in value_of_each)
+    if len(value_of_each) != rank or not in_range:
         raise wrong_value(owner, name, expected, value)
     return tuple(map(operator.index, value_of_each))
 
@@ -191,39 +204,44 @@ def padding_modes(value: Any, rank: int, owner: str) -> tuple[str, ...]:
     return tuple(mode.lower() for mode in modes)
 
 
-def pairs(value: Any, rank: int, name: str, owner: str) -> tuple[Pair, ...]:
+def pairs(
+    value: Any, rank: int, name: str, owner: str, also: str = "", received: Any = None
+) -> tuple[Pair, ...]:
     """One `(before, after)` pair a spatial dimension.
 
     From an int for all sides, one int a dimension (both its sides) or one pair a dimension. In
-    1D two bare ints are the pair.
+    1D two bare ints are the pair. Messages name what is allowed `also`, and show `received`.
     """
+    received = value if received is None else received
     expected = (
         "an integer of at least 0 or a (before, after) pair of them"
         if rank == 1
         else f"an integer of at least 0, {rank} of them, or {rank} (before, after) pairs"
-    )
+    ) + also
     if _is_int(value):
         entries: tuple[Any, ...] = (value,) * rank
-    elif rank == 1 and _is_ints(value):
+    elif rank == 1 and _is_pair(value):
         entries = (value,)
     elif _is_sequence(value) and all(_is_int(entry) or _is_ints(entry) for entry in value):
         entries = tuple(value)
     else:
-        raise wrong_type(owner, name, expected, value)
+        raise wrong_type(owner, name, expected, received)
     sides = tuple((entry, entry) if _is_int(entry) else tuple(entry) for entry in entries)
     if len(sides) != rank or any(len(side) != 2 or min(side) < 0 for side in sides):
-        raise wrong_value(owner, name, expected, value)
+        raise wrong_value(owner, name, expected, received)
     return tuple((operator.index(before), operator.index(after)) for before, after in sides)
 
 
 def left_right_pairs(value: Any, rank: int, name: str, owner: str) -> tuple[Pair, ...]:
     """`pairs`, in 1D also from `{"left_pad": before, "right_pad": after}`."""
-    if rank == 1 and isinstance(value, Mapping):
-        if set(value) != {"left_pad", "right_pad"}:
-            expected = "a dictionary with the keys 'left_pad' and 'right_pad'"
-            raise wrong_value(owner, name, expected, value)
-        value = (value["left_pad"], value["right_pad"])
-    return pairs(value, rank, name, owner)
+    if rank > 1:
+        return pairs(value, rank, name, owner)
+    also = ", or a dictionary of them with the keys 'left_pad' and 'right_pad'"
+    if not isinstance(value, Mapping):
+        return pairs(value, rank, name, owner, also)
+    if set(value) != {"left_pad", "right_pad"}:
+        raise wrong_value(owner, name, also.removeprefix(", or "), value)
+    return pairs((value["left_pad"], value["right_pad"]), rank, name, owner, also, received=value)
 
 
 def interpolation_method(value: Any, rank: int, owner: str) -> str:
@@ -237,12 +255,19 @@ def interpolation_method(value: Any, rank: int, owner: str) -> str:
 def keras_object(value: Any, get: Callable[[Any], Any], name: str, kind: str, owner: str) -> Any:
     """The activation, initializer, regularizer or constraint that Keras's `get` makes of it."""
     expected = f"the name, the config or an instance of a Keras {kind}, a callable, or None"
-    if isinstance(value, (numbers.Number, bytes, set)) or _is_sequence(value):
+    is_class = kind == "activation" and inspect.isclass(value)
+    if isinstance(value, (numbers.Number, bytes, set)) or _is_sequence(value) or is_class:
         raise wrong_type(owner, name, expected, value)
     try:
         return get(value)
     except Exception as error:  # whatever Keras's lookup trips over, the user reads one message
         raise wrong_value(owner, name, expected, value) from error
+
+
+def check_dtype(dtype: str, kinds: Sequence[str], owner: str) -> None:
+    """Raises unless a layer's compute dtype is one of these kinds, `"float"` and the like."""
+    if not dtype.removeprefix("b").startswith(tuple(kinds)):
+        raise wrong_value(owner, "dtype", f"a dtype to compute in ({', '.join(kinds)})", dtype)
 
 
 def check_divides(groups: int, count: int, name: str, owner: str) -> None:

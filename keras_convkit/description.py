@@ -177,15 +177,18 @@ class TransposedConvolution:
         )
 
     def native_word(self) -> str | None:
-        """The word, `"valid"` or `"same"`, whose output as Keras infers it is this one, if any."""
+        """The word whose output, as Keras computes it, is the one asked for, if there is one.
+
+        With an output padding TensorFlow takes 'same' alone, and only where the output's length
+        divided by the stride gives the input's again: not for an even reach and 0.
+        """
         first = self.padding[0]
-        if (
-            self.output_padding is None
-            and first in ("valid", "same")
-            and set(self.padding) == {first}
-        ):
+        if first not in ("valid", "same") or set(self.padding) != {first}:
+            return None
+        if self.output_padding is None:
             return str(first)
-        return None
+        invertible = (e % 2 + o > 0 for e, o in zip(self.reach, self.output_padding, strict=True))
+        return "same" if first == "same" and all(invertible) else None
 
     def _output_padding(self) -> tuple[int | None, ...]:
         return self.output_padding or (None,) * self.rank

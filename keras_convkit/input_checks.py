@@ -7,11 +7,12 @@ passes; it is checked when the real tensor comes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_convkit.description import (
     Convolution,
@@ -35,9 +36,12 @@ def as_tensor(value: Any, owner: str, name: str = "inputs") -> Any:
         if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
             raise wrong_input(owner, "be one tensor", f"{name}={_structure(value)}", name)
         try:
-            value = keras.ops.convert_to_tensor(value)
-        except Exception as error:  # each backend has its own; the user reads one
-            raise wrong_input(owner, "be a tensor", f"{name}={value!r}", name) from error
+            array = np.asarray(value)
+        except ValueError:  # lists of unequal lengths
+            array = np.asarray(None)
+        if array.dtype.kind not in "biufc":
+            raise wrong_input(owner, "be a tensor of numbers", f"{name}={value!r}", name)
+        value = keras.ops.convert_to_tensor(array)
     _check_dtype(value.dtype, owner, name)
     if getattr(value, "sparse", False) is True:
         raise wrong_input(owner, "be dense", f"{name}=a sparse tensor", name)
@@ -57,6 +61,17 @@ def _check_dtype(dtype: Any, owner: str, name: str) -> None:
     if not word.startswith(("float", "bfloat", "int", "uint", "bool")):
         expected = "have a real dtype (float, integer or boolean)"
         raise wrong_input(owner, expected, f"dtype={word}", name)
+
+
+def given_shape(shape: Any, owner: str) -> Shape:
+    """A shape that a user wrote: ints of at least 0, and `None` for what isn't known."""
+    sizes = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
+    for size in sizes:
+        wrong = isinstance(size, (bool, float, str, bytes, Iterable))
+        if shape is None or wrong or (isinstance(size, int) and size < 0):
+            expected = "have a shape of integers of at least 0, or None where one isn't known"
+            raise wrong_input(owner, expected, f"input_shape={shape!r}")
+    return static_shape(sizes, owner)
 
 
 def static_shape(shape: Any, owner: str = "") -> Shape:

@@ -47,12 +47,14 @@ class SpatialLayer(keras.layers.Layer):
     """
 
     rank: ClassVar[int]
+    dtypes: ClassVar[tuple[str, ...]] = ("float", "int", "uint")
     description: Any
     config_names: ClassVar[tuple[str, ...]] = ()
     added_defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, *, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        arguments.check_dtype(self.compute_dtype, self.dtypes, self.owner)
         self.data_format = arguments.data_format(data_format, self.owner)
         self.axes = SpatialAxes(self.rank, self.data_format)
 
@@ -73,7 +75,7 @@ class SpatialLayer(keras.layers.Layer):
         input_checks.check_spatial(self.axes, shape, self.owner)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape = input_checks.static_shape(input_shape, self.owner)
+        shape = input_checks.given_shape(input_shape, self.owner)
         self.check_shape(shape)
         return self.output_shape(shape)
 
@@ -115,6 +117,8 @@ class WeightedLayer(SpatialLayer):
     The Keras objects among the arguments (initializers, regularizers, constraints, activation)
     are those of `config_names` that end in such a word.
     """
+
+    dtypes = ("float",)
 
     def __init__(
         self, *, data_format: str | None, use_bias: bool, activity_regularizer: Any, **kwargs: Any

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_convkit import arguments, input_checks, lowering
+from keras_convkit.arguments import KerasObject, PaddingArgument, Size, Words
 from keras_convkit.input_checks import Shape
 from keras_convkit.layers.base import WeightedLayer, named, serializable
 
@@ -39,12 +39,12 @@ class Conv(WeightedLayer):
         self,
         *,
         filters: int,
-        kernel_size: Any,
-        strides: Any,
-        padding: Any,
-        dilation_rate: Any,
+        kernel_size: Size,
+        strides: Size,
+        padding: PaddingArgument,
+        dilation_rate: Size,
         groups: int,
-        padding_mode: Any,
+        padding_mode: Words,
         lora_rank: int | None,
         lora_alpha: float | None,
         **kwargs: Any,
@@ -73,6 +73,11 @@ class Conv(WeightedLayer):
     def _set_lora(self, rank: Any, alpha: Any) -> None:
         if rank is not None:
             rank = arguments.integer(rank, "lora_rank", self.owner)
+            if self.kernel_constraint:
+                raise ValueError(
+                    f"{self.owner}: LoRA doesn't go with `kernel_constraint`. Received: "
+                    f"lora_rank={rank}, kernel_constraint={type(self.kernel_constraint).__name__}"
+                )
         if alpha is not None:
             alpha = arguments.number(alpha, "lora_alpha", self.owner)
         self.lora_rank = rank
@@ -85,7 +90,7 @@ class Conv(WeightedLayer):
         input_checks.check_windows(self.description, shape, self.owner)
 
     def build(self, input_shape: Shape) -> None:
-        shape = input_checks.static_shape(input_shape, self.owner)
+        shape = input_checks.given_shape(input_shape, self.owner)
         self.check_shape(shape)
         channels = self.axes.channels(shape) // self.groups
         self._kernel = self.add_kernel(
@@ -120,8 +125,8 @@ class Conv(WeightedLayer):
         self,
         rank: int,
         lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: KerasObject = "he_uniform",
+        b_initializer: KerasObject = "zeros",
     ) -> None:
         """Freezes the kernel and trains a low-rank update of it.
 
@@ -140,29 +145,29 @@ class Conv(WeightedLayer):
         Raises:
             ValueError: If the layer isn't built, has a kernel constraint, or has LoRA already.
         """
-        if self.kernel_constraint:
+        if self._kernel is None or self.lora_enabled:
             raise ValueError(
-                f"{self.owner}: LoRA doesn't go with `kernel_constraint`. "
-                f"Received: kernel_constraint={self.kernel_constraint}"
+                f"{self.owner}: LoRA is enabled once, when the layer has been built. "
+                f"Received: built={self.built}, lora_enabled={self.lora_enabled}"
             )
-        if self._kernel is None:
-            raise ValueError(f"{self.owner}: LoRA needs a layer that has been built")
-        if self.lora_enabled:
-            raise ValueError(f"{self.owner}: LoRA has been enabled already, which is done once")
-        self._set_lora(rank, lora_alpha)
+        initializers = [
+            self._keras_object("a_initializer", a_initializer),
+            self._keras_object("b_initializer", b_initializer),
+        ]
+        self._set_lora(arguments.integer(rank, "rank", self.owner), lora_alpha)
         self._tracker.unlock()
         # Float32 whatever the kernel's dtype: the update's small steps would underflow in less.
         self.lora_kernel_a = self.add_weight(
             name="lora_kernel_a",
             shape=(*self._kernel.shape[:-1], self.lora_rank),
-            initializer=keras.initializers.get(a_initializer),
+            initializer=initializers[0],
             regularizer=self.kernel_regularizer,
             dtype="float32",
         )
         self.lora_kernel_b = self.add_weight(
             name="lora_kernel_b",
             shape=(self.lora_rank, self.filters),
-            initializer=keras.initializers.get(b_initializer),
+            initializer=initializers[1],
             regularizer=self.kernel_regularizer,
             dtype="float32",
         )
@@ -197,30 +202,99 @@ class Conv(WeightedLayer):
 
 @serializable
 class Conv1D(Conv):
-    """1D convolution."""
+    """1D convolution over sequences: audio, text, time series.
+
+    With `x` the padded input, `s` the stride and `d` the dilation, output step `t` of filter `f` is
+
+        activation(bias[f] + sum over i, c of x[t * s + i * d, c] * kernel[i, c, f])
+
+    The kernel, of shape `(kernel_size, channels // groups, filters)`, isn't flipped; `c` runs over
+    the channels of the filter's group. Padding in front alone keeps an output from seeing later
+    inputs (van den Oord et al., WaveNet, arXiv:1609.03499).
+
+    Args:
+        filters: Positive int, the number of output channels.
+        kernel_size: Positive int, the number of steps that the window takes in.
+        strides: Positive int, steps from one window to the next.
+        padding: `"valid"` (none), `"same"` (output length `ceil(n / strides)`, the smaller half of
+            the padding in front), `"causal"` (`(kernel_size - 1) * dilation_rate` steps in front:
+            filled with zeros, no output sees a later input), an int for either side, or
+            `(before, after)`.
+        data_format: `"channels_last"` (the default), `"channels_first"`, or `None` for
+            `keras.config.image_data_format()`.
+        dilation_rate: Positive int, distance between the window's neighboring taps, with any
+            stride.
+        activation: Activation function: a Keras name or config, a callable, or `None` for linear.
+        use_bias: Whether to add a bias to each output channel.
+        kernel_initializer: Keras initializer of the kernel (name, config or callable).
+        bias_initializer: Keras initializer of the bias.
+        kernel_regularizer: Keras regularizer of the kernel, or `None`.
+        bias_regularizer: Keras regularizer of the bias, or `None`.
+        activity_regularizer: Keras regularizer of the layer's output, or `None`.
+        kernel_constraint: Keras constraint on the kernel, or `None`.
+        bias_constraint: Keras constraint on the bias, or `None`.
+        groups: Positive int that divides `filters` and the input channels. The channels are split
+            into so many groups, each convolved with `filters // groups` filters of its own.
+        padding_mode: What the padding is filled with: `"zeros"`, `"reflect"` (mirrored about the
+            edge step, which isn't repeated), `"replicate"` (the edge step) or `"circular"` (the
+            other end).
+        lora_rank: Positive int to freeze the kernel and train an update of this rank (Hu et al.,
+            LoRA, arXiv:2106.09685; see `enable_lora`), or `None`.
+        lora_alpha: Number; the update is scaled by `lora_alpha / lora_rank` (`None`: by 1).
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`, `dtype` and `input_shape`.
+
+    Input shape:
+        `(*batch, steps, channels)`, or `(*batch, channels, steps)` with
+        `data_format="channels_first"`. `*batch` is one or more axes; lengths may be `None`.
+        Integers and booleans are cast to the compute dtype.
+
+    Output shape:
+        `(*batch, new_steps, filters)`, or `(*batch, filters, new_steps)`. With the stride `s` and
+        reach `e = (kernel_size - 1) * dilation_rate + 1`, the length `n` becomes `ceil(n / s)` for
+        `"same"` and `"causal"`, `floor((n - e) / s) + 1` for `"valid"`, and
+        `floor((before + n + after - e) / s) + 1` for amounts.
+
+    Raises:
+        TypeError: If an argument has a wrong type, such as a float `kernel_size`.
+        ValueError: If an argument has a wrong value: a size below 1, a tuple of the wrong length,
+            an unknown word, `groups` that don't divide `filters`. When the layer is built or
+            called: if the input has too few axes, an empty spatial axis, a number of channels that
+            is unknown, zero or doesn't fit `groups` or the weights, or a complex dtype, is shorter
+            than the reach after padding, or isn't longer than a reflect padding.
+
+    Example:
+        >>> import keras_convkit as kc
+        >>> import numpy as np
+        >>> x = np.random.rand(4, 100, 8)  # 4 sequences of 100 steps
+        >>> layer = kc.Conv1D(16, 2, padding="causal", dilation_rate=8)
+        >>> tuple(layer(x).shape)
+        (4, 100, 16)
+        >>> tuple(kc.Conv1D(16, 3, strides=2, dilation_rate=2)(x).shape)  # floor((100 - 5) / 2) + 1
+        (4, 48, 16)
+    """
 
     rank = 1
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: Any = "valid",
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: PaddingArgument = "valid",
         data_format: str | None = "channels_last",
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        dilation_rate: Size = 1,
+        activation: KerasObject = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: KerasObject = "glorot_uniform",
+        bias_initializer: KerasObject = "zeros",
+        kernel_regularizer: KerasObject = None,
+        bias_regularizer: KerasObject = None,
+        activity_regularizer: KerasObject = None,
+        kernel_constraint: KerasObject = None,
+        bias_constraint: KerasObject = None,
         *,
         groups: int = 1,
-        padding_mode: Any = "zeros",
+        padding_mode: Words = "zeros",
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,
@@ -230,30 +304,102 @@ class Conv1D(Conv):
 
 @serializable
 class Conv2D(Conv):
-    """2D convolution."""
+    """2D convolution over images, maps and spectrograms.
+
+    With `x` the padded input, `s0, s1` the strides and `d0, d1` the dilation, output `(i, j)` of
+    filter `f` is
+
+        activation(bias[f] + sum over a, b, c of
+                   x[i * s0 + a * d0, j * s1 + b * d1, c] * kernel[a, b, c, f])
+
+    The kernel has the shape `(*kernel_size, channels // groups, filters)`. For the lengths see
+    Dumoulin and Visin, arXiv:1603.07285.
+
+    Args:
+        filters: Positive int, the number of output channels.
+        kernel_size: Size of the window: a positive int for both dimensions, or `(height, width)`.
+        strides: Steps from one window to the next: a positive int for both dimensions, or one per
+            dimension.
+        padding: `"valid"` (none), `"same"` (output length `ceil(n / strides)`, the smaller half of
+            the padding in front), `"causal"` (`(kernel_size - 1) * dilation_rate` steps in front:
+            filled with zeros, no output sees a later input), or an int for every side; or one entry
+            per dimension, each a word, an int or `(before, after)`.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` (the default) for
+            `keras.config.image_data_format()`.
+        dilation_rate: Distance between the window's neighboring taps: a positive int for both
+            dimensions, or one per dimension, with any stride.
+        activation: Activation function: a Keras name or config, a callable, or `None` for linear.
+        use_bias: Whether to add a bias to each output channel.
+        kernel_initializer: Keras initializer of the kernel (name, config or callable).
+        bias_initializer: Keras initializer of the bias.
+        kernel_regularizer: Keras regularizer of the kernel, or `None`.
+        bias_regularizer: Keras regularizer of the bias, or `None`.
+        activity_regularizer: Keras regularizer of the layer's output, or `None`.
+        kernel_constraint: Keras constraint on the kernel, or `None`.
+        bias_constraint: Keras constraint on the bias, or `None`.
+        groups: Positive int that divides `filters` and the input channels. The channels are split
+            into so many groups, each convolved with `filters // groups` filters of its own.
+        padding_mode: What the padding is filled with: `"zeros"`, `"reflect"` (mirrored about the
+            edge step, which isn't repeated), `"replicate"` (the edge step) or `"circular"` (the
+            other end); one word, or one per dimension.
+        lora_rank: Positive int to freeze the kernel and train an update of this rank (Hu et al.,
+            LoRA, arXiv:2106.09685; see `enable_lora`), or `None`.
+        lora_alpha: Number; the update is scaled by `lora_alpha / lora_rank` (`None`: by 1).
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`, `dtype` and `input_shape`.
+
+    Input shape:
+        `(*batch, height, width, channels)`, or `(*batch, channels, height, width)` with
+        `data_format="channels_first"`. `*batch` is one or more axes; lengths may be `None`.
+        Integers and booleans are cast to the compute dtype.
+
+    Output shape:
+        `(*batch, new_height, new_width, filters)`, or `(*batch, filters, new_height, new_width)`.
+        With its stride `s` and reach `e = (kernel_size - 1) * dilation_rate + 1`, each length `n`
+        becomes `ceil(n / s)` for `"same"` and `"causal"`, `floor((n - e) / s) + 1` for `"valid"`,
+        and `floor((before + n + after - e) / s) + 1` for amounts.
+
+    Raises:
+        TypeError: If an argument has a wrong type, such as a float `kernel_size`.
+        ValueError: If an argument has a wrong value: a size below 1, a tuple of the wrong length,
+            an unknown word, `groups` that don't divide `filters`. When the layer is built or
+            called: if the input has too few axes, an empty spatial axis, a number of channels that
+            is unknown, zero or doesn't fit `groups` or the weights, or a complex dtype, is shorter
+            than the reach after padding, or isn't longer than a reflect padding.
+
+    Example:
+        >>> import keras_convkit as kc
+        >>> import numpy as np
+        >>> globe = np.random.rand(2, 90, 180, 3)  # latitude by longitude, which goes around
+        >>> layer = kc.Conv2D(8, 5, padding="same", padding_mode=("replicate", "circular"))
+        >>> tuple(layer(globe).shape)
+        (2, 90, 180, 8)
+        >>> clips = np.random.rand(2, 10, 32, 32, 3)  # two batch axes: 2 clips of 10 frames
+        >>> tuple(kc.Conv2D(8, 3, strides=2)(clips).shape)
+        (2, 10, 15, 15, 8)
+    """
 
     rank = 2
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1),
-        padding: Any = "valid",
+        kernel_size: Size,
+        strides: Size = (1, 1),
+        padding: PaddingArgument = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = (1, 1),
-        activation: Any = None,
+        dilation_rate: Size = (1, 1),
+        activation: KerasObject = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: KerasObject = "glorot_uniform",
+        bias_initializer: KerasObject = "zeros",
+        kernel_regularizer: KerasObject = None,
+        bias_regularizer: KerasObject = None,
+        activity_regularizer: KerasObject = None,
+        kernel_constraint: KerasObject = None,
+        bias_constraint: KerasObject = None,
         *,
         groups: int = 1,
-        padding_mode: Any = "zeros",
+        padding_mode: Words = "zeros",
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,
@@ -263,30 +409,96 @@ class Conv2D(Conv):
 
 @serializable
 class Conv3D(Conv):
-    """3D convolution."""
+    """3D convolution over volumes and videos.
+
+    The sum of `Conv2D` with one axis more, `depth`, which is time in a video. Padding is given per
+    dimension, so that a model can be causal in time and centered in space. The kernel has the shape
+    `(*kernel_size, channels // groups, filters)`.
+
+    Args:
+        filters: Positive int, the number of output channels.
+        kernel_size: Size of the window: a positive int for all three dimensions, or
+            `(depth, height, width)`.
+        strides: Steps from one window to the next: a positive int for all three dimensions, or one
+            per dimension.
+        padding: `"valid"` (none), `"same"` (output length `ceil(n / strides)`, the smaller half of
+            the padding in front), `"causal"` (`(kernel_size - 1) * dilation_rate` steps in front:
+            filled with zeros, no output sees a later input), or an int for every side; or one entry
+            per dimension, each a word, an int or `(before, after)`.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` (the default) for
+            `keras.config.image_data_format()`.
+        dilation_rate: Distance between the window's neighboring taps: a positive int for all three
+            dimensions, or one per dimension, with any stride.
+        activation: Activation function: a Keras name or config, a callable, or `None` for linear.
+        use_bias: Whether to add a bias to each output channel.
+        kernel_initializer: Keras initializer of the kernel (name, config or callable).
+        bias_initializer: Keras initializer of the bias.
+        kernel_regularizer: Keras regularizer of the kernel, or `None`.
+        bias_regularizer: Keras regularizer of the bias, or `None`.
+        activity_regularizer: Keras regularizer of the layer's output, or `None`.
+        kernel_constraint: Keras constraint on the kernel, or `None`.
+        bias_constraint: Keras constraint on the bias, or `None`.
+        groups: Positive int that divides `filters` and the input channels. The channels are split
+            into so many groups, each convolved with `filters // groups` filters of its own.
+        padding_mode: What the padding is filled with: `"zeros"`, `"reflect"` (mirrored about the
+            edge step, which isn't repeated), `"replicate"` (the edge step) or `"circular"` (the
+            other end); one word, or one per dimension.
+        lora_rank: Positive int to freeze the kernel and train an update of this rank (Hu et al.,
+            LoRA, arXiv:2106.09685; see `enable_lora`), or `None`.
+        lora_alpha: Number; the update is scaled by `lora_alpha / lora_rank` (`None`: by 1).
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`, `dtype` and `input_shape`.
+
+    Input shape:
+        `(*batch, depth, height, width, channels)`, or `(*batch, channels, depth, height, width)`
+        with `data_format="channels_first"`. `*batch` is one or more axes; lengths may be `None`.
+        Integers and booleans are cast to the compute dtype.
+
+    Output shape:
+        `(*batch, new_depth, new_height, new_width, filters)`, or
+        `(*batch, filters, new_depth, new_height, new_width)`. With its stride `s` and reach
+        `e = (kernel_size - 1) * dilation_rate + 1`, each length `n` becomes `ceil(n / s)` for
+        `"same"` and `"causal"`, `floor((n - e) / s) + 1` for `"valid"`, and
+        `floor((before + n + after - e) / s) + 1` for amounts.
+
+    Raises:
+        TypeError: If an argument has a wrong type, such as a float `kernel_size`.
+        ValueError: If an argument has a wrong value: a size below 1, a tuple of the wrong length,
+            an unknown word, `groups` that don't divide `filters`. When the layer is built or
+            called: if the input has too few axes, an empty spatial axis, a number of channels that
+            is unknown, zero or doesn't fit `groups` or the weights, or a complex dtype, is shorter
+            than the reach after padding, or isn't longer than a reflect padding.
+
+    Example:
+        >>> import keras_convkit as kc
+        >>> import numpy as np
+        >>> video = np.random.rand(1, 8, 32, 32, 3)
+        >>> layer = kc.Conv3D(4, 3, strides=(1, 2, 2), padding=("causal", "same", "same"))
+        >>> tuple(layer(video).shape)  # no frame has seen a later one
+        (1, 8, 16, 16, 4)
+    """
 
     rank = 3
 
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = (1, 1, 1),
-        padding: Any = "valid",
+        kernel_size: Size,
+        strides: Size = (1, 1, 1),
+        padding: PaddingArgument = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = (1, 1, 1),
-        activation: Any = None,
+        dilation_rate: Size = (1, 1, 1),
+        activation: KerasObject = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: KerasObject = "glorot_uniform",
+        bias_initializer: KerasObject = "zeros",
+        kernel_regularizer: KerasObject = None,
+        bias_regularizer: KerasObject = None,
+        activity_regularizer: KerasObject = None,
+        kernel_constraint: KerasObject = None,
+        bias_constraint: KerasObject = None,
         *,
         groups: int = 1,
-        padding_mode: Any = "zeros",
+        padding_mode: Words = "zeros",
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,

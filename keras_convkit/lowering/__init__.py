@@ -4,9 +4,14 @@ Each function takes tensors of one dtype and a checked description, with any num
 and in either data format.
 """
 
-from keras_convkit.lowering.dispatch import conv, conv_transpose, depthwise_conv, separable_conv
+from keras_convkit.lowering.dispatch import (
+    conv,
+    conv_transpose,
+    depthwise_conv,
+    separable_conv,
+    upsample,
+)
 from keras_convkit.lowering.layout import crop
 from keras_convkit.lowering.padding import pad
-from keras_convkit.lowering.resampling import upsample
 
 __all__ = ["conv", "conv_transpose", "crop", "depthwise_conv", "pad", "separable_conv", "upsample"]

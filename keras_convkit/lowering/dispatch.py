@@ -7,8 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
-from keras_convkit.lowering import grouped, layout, native, phases, table, taps
+from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution, Upsampling
+from keras_convkit.lowering import grouped, layout, native, phases, resampling, table, taps
 
 Description = Convolution | TransposedConvolution
 # What carries an operation out: (x, kernel, description) -> y, with one batch axis.
@@ -42,6 +42,11 @@ def conv_transpose(
 ) -> Any:
     """The transposed convolution of `x` with `(*kernel_size, filters // groups, in)`."""
     return _run(x, description, bias, lambda x, d: _chosen("conv_transpose", x, kernel, d))
+
+
+def upsample(x: Any, description: Upsampling) -> Any:
+    """`x` with its spatial axes made longer."""
+    return UPSAMPLE[table.choose("upsample", description, x)](x, description)
 
 
 def _run(x: Any, description: Description, bias: Any, operation: Callable[[Any, Any], Any]) -> Any:
@@ -108,4 +113,10 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "native": native.conv_transpose,
         "phases": _transposed_phases,
     },
+}
+
+UPSAMPLE: dict[str, Callable[[Any, Upsampling], Any]] = {
+    "native": resampling.native,
+    "phases": resampling.interpolate,
+    "repeat": resampling.repeat,
 }

@@ -37,13 +37,14 @@ def _windowed(operation: Callable, x: Any, kernel: Any, convolution: Convolution
 
 
 def conv_transpose(x: Any, kernel: Any, description: TransposedConvolution) -> Any:
-    """Keras's own where it is asked for as Keras infers it, else cut out of the full output."""
+    """Keras's own where that is what was asked for, else cut out of the full output."""
     word = description.native_word()
     y = ops.conv_transpose(
         x,
         kernel,
         strides=description.strides,
         padding=word or "valid",
+        output_padding=description.output_padding if word else None,
         data_format=description.axes.data_format,
         dilation_rate=description.dilation_rate,
     )

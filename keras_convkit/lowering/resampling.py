@@ -1,4 +1,4 @@
-"""Upsampling by a whole factor, one spatial axis after the other.
+"""Upsampling by a whole factor.
 
 Output step `o = i size + p` of phase `p` has its centre at input position `i + shift(p)`, so each
 phase is one short filter over the input. At the ends the weights that fall outside are left out
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_convkit.description import Upsampling
+from keras_convkit.description import SpatialAxes, Upsampling
 from keras_convkit.input_checks import static_shape
+from keras_convkit.lowering.layout import cut, fold_batch
 
 
 def _triangle(t: float) -> float:
@@ -78,63 +79,84 @@ def phase_filter(interpolation: str, size: int, phase: int) -> tuple[Tap, ...]:
     return tuple(tap for tap in taps if tap.weight)
 
 
-def upsample(x: Any, description: Upsampling) -> Any:
-    for axis, size in zip(description.axes.spatial_axes, description.sizes, strict=True):
-        if size == 1:
-            continue
-        if description.interpolation == "nearest":
-            x = repeat(x, axis, size)
-        else:
-            x = _interpolate(x, axis, size, description.interpolation)
+def repeat(x: Any, description: Upsampling) -> Any:
+    """Nearest neighbours, as broadcasts: their gradient is a plain sum over the copies.
+
+    The last axis first, while the tensor is small and its copies lie together.
+    """
+    for axis, size in reversed(_scaled(description)):
+        shape = list(ops.shape(x))
+        position = len(shape) + axis
+        copies = [*shape[: position + 1], size, *shape[position + 1 :]]
+        shape[position] = shape[position] * size
+        x = ops.reshape(ops.broadcast_to(ops.expand_dims(x, position + 1), copies), shape)
     return x
 
 
-def repeat(x: Any, axis: int, size: int) -> Any:
-    """Each step `size` times, as a broadcast: its gradient is a plain sum over the copies."""
-    shape = list(ops.shape(x))
-    position = len(shape) + axis
-    copies = [*shape[: position + 1], size, *shape[position + 1 :]]
-    shape[position] = shape[position] * size
-    return ops.reshape(ops.broadcast_to(ops.expand_dims(x, position + 1), copies), shape)
+def native(x: Any, description: Upsampling) -> Any:
+    """Linear, by the backend's image resizing of one or two axes."""
+    axes = description.axes
+    x, unfold = fold_batch(x, axes.rank)
+    sizes = description.sizes
+    row = 1 if axes.channels_last else 2
+    if axes.rank == 1:
+        x, sizes = ops.expand_dims(x, row), (1, *sizes)
+    lengths = [x.shape[axis] for axis in SpatialAxes(2, axes.data_format).spatial_axes]
+    y = ops.image.resize(
+        x,
+        tuple(n * size for n, size in zip(lengths, sizes, strict=True)),
+        interpolation="bilinear",
+        data_format=axes.data_format,
+    )
+    return unfold(ops.squeeze(y, row) if axes.rank == 1 else y)
 
 
-def _interpolate(x: Any, axis: int, size: int, interpolation: str) -> Any:
-    """All phases of one axis, interleaved."""
-    n = static_shape(x.shape)[axis]
+def interpolate(x: Any, description: Upsampling) -> Any:
+    """Each axis in turn as the phases of its short filters."""
+    for axis, size in _scaled(description):
+        x = _interpolate_axis(x, axis, size, description.interpolation)
+    return x
+
+
+def _scaled(description: Upsampling) -> list[tuple[int, int]]:
+    """The axes that get longer, with their factors."""
+    pairs = zip(description.axes.spatial_axes, description.sizes, strict=True)
+    return [(axis, size) for axis, size in pairs if size > 1]
+
+
+def _interpolate_axis(x: Any, axis: int, size: int, interpolation: str) -> Any:
     filters = [phase_filter(interpolation, size, phase) for phase in range(size)]
     before = max(-taps[0].offset for taps in filters)
     after = max(taps[-1].offset for taps in filters)
-    padded = ops.pad(
-        x, [(before, after) if i == len(x.shape) + axis else (0, 0) for i in range(len(x.shape))]
-    )
-    length = ops.shape(x)[axis]
+    widths = [(0, 0)] * len(x.shape)
+    widths[axis] = (before, after)
+    padded = ops.pad(x, widths)
     phases = []
     for taps in filters:
         total = None
         for offset, weight in taps:
-            start = before + offset
             index = [slice(None)] * len(x.shape)
-            index[axis] = slice(start, -(after - offset) or None)
+            index[axis] = cut(before + offset, after - offset)
             term = padded[tuple(index)] * weight
             total = term if total is None else total + term
-        phases.append(total * _normalization(taps, n, length, axis, x.dtype))
+        phases.append(total * _normalization(taps, x, axis))
     shape = list(ops.shape(x))
     position = len(shape) + axis
     shape[position] = shape[position] * size
     return ops.reshape(ops.stack(phases, axis=position + 1), shape)
 
 
-def _normalization(taps: tuple[Tap, ...], n: int | None, length: Any, axis: int, dtype: Any) -> Any:
+def _normalization(taps: tuple[Tap, ...], x: Any, axis: int) -> Any:
     """One over the sum of the weights that fall inside, a step of the input."""
-    if n is not None:
+    n = static_shape(x.shape)[axis]
+    if n is None:
+        length = ops.shape(x)[axis]
+        steps = ops.arange(length)
+        inside = [ops.logical_and(steps + j >= 0, steps + j < length) for j, _ in taps]
+        total = sum(ops.cast(i, "float32") * w for i, (_, w) in zip(inside, taps, strict=True))
+        factors = ops.cast(1.0 / total, x.dtype)
+    else:
         steps = np.arange(n)
         total = sum(w * ((steps + j >= 0) & (steps + j < n)) for j, w in taps)
-        factors = ops.convert_to_tensor(1.0 / total, dtype=dtype)
-    else:
-        steps = ops.arange(length)
-        total = sum(
-            w * ops.cast(ops.logical_and(steps + j >= 0, steps + j < length), "float32")
-            for j, w in taps
-        )
-        factors = ops.cast(1.0 / total, dtype)
+        factors = ops.convert_to_tensor(1.0 / total, dtype=x.dtype)
     return ops.reshape(factors, (-1,) + (1,) * (-1 - axis))

@@ -7,22 +7,47 @@ Keras's public functions, and nowhere else in the package.
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import keras
 
-from keras_convkit.description import Convolution, TransposedConvolution
+from keras_convkit.description import Convolution, TransposedConvolution, Upsampling
+from keras_convkit.input_checks import Shape, static_shape
+
+Description = Convolution | TransposedConvolution | Upsampling
 
 
 class Case(NamedTuple):
     """One call, as far as the choice depends on it."""
 
     operation: str
-    description: Convolution | TransposedConvolution
+    description: Description
+    shape: Shape
+    dtype: str
     backend: str
     device: str
+
+    @property
+    def float32(self) -> bool:
+        return self.dtype == "float32"
+
+    @property
+    def linear(self) -> bool:
+        return self.description.interpolation == "linear"
+
+    @property
+    def resizable(self) -> bool:
+        """Whether image resizing takes it: two axes at most, whose lengths are known."""
+        axes = self.description.axes
+        return axes.rank < 3 and None not in axes.lengths(self.shape) and 0 not in self.shape
+
+    @property
+    def power_of_two_sizes(self) -> bool:
+        return all(size & (size - 1) == 0 for size in self.description.sizes)
 
     @property
     def strided_and_dilated(self) -> bool:
@@ -82,16 +107,34 @@ TABLE = (
     ),
     Row(
         "conv_transpose", "tensorflow", "cpu",
-        lambda case: max(case.description.dilation_rate) > 1, "phases",
-        "the CPU's kernel takes no dilation where oneDNN is off",
+        lambda case: max(case.description.dilation_rate) > 1 and not onednn(), "phases",
+        "the CPU's own kernel takes no dilation",
     ),
     Row("conv_transpose", ANY, ANY, always, "native", ""),
+    Row(
+        "upsample", ANY, ANY, lambda case: case.description.interpolation == "nearest", "repeat",
+        "exact, in every rank",
+    ),
+    Row(
+        "upsample", "torch", ANY, lambda case: case.resizable and case.linear, "native",
+        "one fused kernel",
+    ),
+    Row(
+        "upsample", "tensorflow", ANY,
+        lambda case: case.resizable and case.linear and case.float32 and case.power_of_two_sizes,
+        "native",
+        "one fused kernel, exact where its float32 centres are; in other dtypes XLA's gradient of "
+        "it is wrong, and XLA has none for the cubic one",
+    ),
+    Row("upsample", ANY, ANY, always, "phases", ""),
 )  # fmt: skip
 
 
-def choose(operation: str, description: Convolution | TransposedConvolution, x: Any) -> str:
+def choose(operation: str, description: Description, x: Any) -> str:
     """The name of the formulation for this call."""
-    return _first_row(Case(operation, description, keras.backend.backend(), device_of(x)))
+    shape, dtype = static_shape(x.shape), keras.backend.standardize_dtype(x.dtype)
+    backend, device = keras.backend.backend(), device_of(x)
+    return _first_row(Case(operation, description, shape, dtype, backend, device))
 
 
 @lru_cache(maxsize=4096)
@@ -105,6 +148,11 @@ def needs_channels_last(x: Any) -> bool:
     TensorFlow's on a CPU do only for some dtypes and only where oneDNN is on.
     """
     return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
+
+
+def onednn() -> bool:
+    """Whether TensorFlow computes on this CPU with oneDNN: its default on Linux alone."""
+    return platform.system() == "Linux" and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
 
 
 def fails_on_empty_batch() -> bool:

@@ -1,0 +1,172 @@
+"""The command `keras-convkit` and its subcommands.
+
+The installed command starts in `keras_convkit_launcher`, which sees to it that Keras can be
+imported. `python -m keras_convkit` is the same where `import keras` works by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from keras_convkit import __version__
+from keras_convkit.parity.extras import MissingExtraError
+from keras_convkit.parity.models import MODELS
+from keras_convkit.parity.runner import ALL_MODES, BACKENDS, MODES
+
+PROGRAM = "keras-convkit"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        The exit code: 0 where all is well, 1 where something disagrees or failed, 2 where the
+        command could not be carried out, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Tools around the convolution layers of keras_convkit."
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_parity(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (MissingExtraError, OSError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _add_parity(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "parity",
+        help="compare the layers across backends, with a reference and with built-in Keras",
+        description="Runs small models that use every layer, on real data, on each installed "
+        "backend, and compares outputs, gradients and a training step with a float64 reference, "
+        "with built-in Keras and with each other. Exit code 0 only where all agree.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--backends",
+        type=_names(BACKENDS),
+        default=",".join(BACKENDS),
+        metavar="A,B",
+        help="backends to run; one that is not installed is named as missing",
+    )
+    parser.add_argument(
+        "--require",
+        type=_names(BACKENDS),
+        default="",
+        metavar="A,B",
+        help="backends that have to be installed",
+    )
+    parser.add_argument(
+        "--models", type=_names(MODELS), default=",".join(MODELS), metavar="A,B", help="models"
+    )
+    parser.add_argument(
+        "--all-modes",
+        action="store_true",
+        help="also run JAX without jit and TensorFlow with XLA, which takes minutes",
+    )
+    parser.add_argument(
+        "--report",
+        type=_file,
+        default="parity-report.html",
+        metavar="FILE.html",
+        help="where to write the HTML report",
+    )
+    parser.add_argument(
+        "--json",
+        type=_file,
+        metavar="FILE",
+        help="where to write the results as JSON; keras_convkit.parity.report documents them",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="seconds that one backend may take",
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="seed of weights and targets"
+    )
+    parser.set_defaults(run=_parity)
+
+
+def _parity(arguments: argparse.Namespace) -> int:
+    # Not above: `--help` and the other commands work without what the reports need.
+    from rich.console import Console
+
+    from keras_convkit.parity import report, terminal
+    from keras_convkit.parity.outcome import run_parity
+
+    report.check_requirements()
+    modes = ALL_MODES if arguments.all_modes else MODES
+    # What is required is run, whether or not `--backends` names it.
+    chosen = [name for name in BACKENDS if name in {*arguments.backends, *arguments.require}]
+    modes = {name: modes[name] for name in chosen}
+    models = [MODELS[name] for name in arguments.models]
+    with terminal.LiveProgress(Console(stderr=True), modes, len(models)) as progress:
+        outcome = run_parity(
+            models,
+            modes,
+            seed=arguments.seed,
+            timeout=arguments.timeout,
+            required=arguments.require,
+            notify=progress.notify,
+        )
+    console = Console()
+    console.print(terminal.summary(outcome))
+    report.write_html(arguments.report, outcome)
+    console.print(f"Report: {arguments.report}", markup=False, highlight=False)
+    if arguments.json:
+        report.write_json(arguments.json, outcome)
+    return 0 if outcome.agrees else 1
+
+
+def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}. Allowed: {', '.join(known)}"
+            )
+        return names
+
+    return parse
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    # Said now, and not when the work is done.
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder")
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.absolute().parent}")
+    return path
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    # The upper end is what Python's timers can count to on every system.
+    if not 0 < seconds <= 1e6:
+        raise argparse.ArgumentTypeError(f"must be over 0 and at most 1e6. Received: {text}")
+    return seconds
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative. Received: {text}")
+    return seed
