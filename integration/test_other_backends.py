@@ -1,0 +1,126 @@
+"""A model saved here answers the same in another process, under each backend.
+
+The suite runs once a backend. Each run saves the zoo under its own and starts one process for
+every installed backend, its own among them, so that together the runs try all nine pairs. These
+processes import `keras` and `keras_convkit`, and nothing else that could register a class.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from integration.models import RANKS, ZOO, images, outputs_of, randomize
+
+ROOT = Path(__file__).resolve().parents[1]
+BACKENDS = ("tensorflow", "jax", "torch")
+# The chain of `sequential` stands in `nested` as well.
+KINDS = ("plain", "functional", "nested")
+TOLERANCE = 1e-5
+
+LOADER = """
+import json, os, pathlib, sys
+import keras, numpy as np
+import keras_convkit
+
+def error(model, arrays):
+    answer = model.predict_on_batch(arrays["x"])
+    answers = answer if isinstance(answer, (list, tuple)) else [answer]
+    wanted = [arrays[f"y{i}"] for i in range(len(arrays.files) - 1)]
+    assert [a.shape for a in answers] == [w.shape for w in wanted]
+    pairs = zip(answers, wanted)
+    return max(float(np.abs(a - w).max() / np.abs(w).max()) for a, w in pairs)
+
+def same(model, other):
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    return model.get_config() == other.get_config() and all(map(np.array_equal, *zip(*pairs)))
+
+assert keras.backend.backend() == os.environ["KERAS_BACKEND"]
+answers = {}
+for file in pathlib.Path(sys.argv[1]).glob("*.keras"):
+    model = keras.saving.load_model(file)
+    from_json = keras.models.model_from_json(file.with_suffix(".json").read_text())
+    from_json.load_weights(file.with_suffix(".weights.h5"))
+    answers[file.stem] = {
+        "error": error(model, np.load(file.with_suffix(".npz"))),
+        "json": same(from_json, model),
+    }
+ours = [name for name in sys.modules if name.split(".")[0] in ("integration", "tests")]
+assert not ours, ours
+print(json.dumps(answers))
+"""
+
+
+def installed(backend):
+    return importlib.util.find_spec(backend) is not None
+
+
+@pytest.fixture(scope="session")
+def saved_zoo(tmp_path_factory):
+    """A folder with each model, in both forms, an input, and what this backend answers."""
+    folder = tmp_path_factory.mktemp("zoo")
+    for kind in KINDS:
+        for rank in RANKS:
+            model, x = randomize(ZOO[kind](rank)), images(rank)
+            file = folder / f"{kind}-{rank}.keras"
+            model.save(file)
+            file.with_suffix(".json").write_text(model.to_json())
+            model.save_weights(file.with_suffix(".weights.h5"))
+            outputs = {f"y{i}": y for i, y in enumerate(outputs_of(model, x))}
+            assert all(np.abs(y).max() > 0.01 for y in outputs.values())
+            np.savez(file.with_suffix(".npz"), x=x, **outputs)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def loaders(saved_zoo):
+    """The loading processes, all started at once: most of their time is spent on imports."""
+    processes = {
+        backend: subprocess.Popen(
+            [sys.executable, "-c", LOADER, str(saved_zoo)],
+            cwd=saved_zoo,
+            env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for backend in BACKENDS
+        if installed(backend)
+    }
+    yield processes
+    for process in processes.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def loaded(loaders):
+    """For a backend, what the process that loaded the zoo under it found."""
+    found = {}
+
+    def under(backend):
+        if not installed(backend):
+            pytest.skip(f"{backend} is not installed here")
+        if backend not in found:
+            process = loaders[backend]
+            output, complaints = process.communicate(timeout=300)
+            assert process.returncode == 0, complaints[-4000:]
+            found[backend] = json.loads(output.splitlines()[-1])
+        return found[backend]
+
+    return under
+
+
+@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_loads_and_predicts_the_same_under(backend, kind, rank, loaded):
+    answer = loaded(backend)[f"{kind}-{rank}"]
+    assert answer["error"] <= TOLERANCE, f"saved under {keras.backend.backend()}"
+    assert answer["json"], "JSON and weights don't make the model that the .keras file makes"

@@ -1,0 +1,141 @@
+"""What all tests share: settings of the backends and of hypothesis, and the comparison itself."""
+
+import os
+
+# Read when XLA starts, so set before a test module imports a backend. The numbers are the same to
+# rounding, and a case compiles in less than half the time.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import keras_convkit
+from keras_convkit.parity import reference
+from keras_convkit.parity.differentiation import differentiate, to_numpy
+
+OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 1e-5, 1e-4
+# All data is of order 1. Where a handful of numbers happen to cancel, the largest magnitude of an
+# output of one element says nothing about the rounding that is to be expected.
+LEAST_MAGNITUDE = 0.1
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=700)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_same_numbers_everywhere():
+    """Float32 that is computed in float32, in one thread, from `channels_last` data."""
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+    if keras.backend.backend() == "torch":
+        import torch
+
+        # For arrays this small, handing work to other threads costs more than the work.
+        torch.set_num_threads(1)
+
+
+def relative_error(value, expected):
+    """The largest error over the largest magnitude."""
+    value, expected = np.asarray(value, "float64"), np.asarray(expected, "float64")
+    assert value.shape == expected.shape
+    assert np.isfinite(value).all()
+    if expected.size == 0:
+        return 0.0
+    return np.abs(value - expected).max() / max(np.abs(expected).max(), LEAST_MAGNITUDE)
+
+
+def make_layer(case, weights):
+    """Our layer, built for the case and with its weights."""
+    layer = getattr(keras_convkit, case.layer)(**case.config)
+    layer.build(case.shape)
+    layer.set_weights(weights)
+    return layer
+
+
+def assert_right_numbers(case, modes):
+    """Output and gradients in each of `modes` are those of the float64 reference.
+
+    The output's shape and dtype are checked as well, against the reference and a symbolic call.
+    """
+    x, weights, cotangent = case.arrays()
+    output = reference.layer(case.layer, case.config, weights, x)
+    input_gradient, weight_gradients = reference.layer_vjp(
+        case.layer, case.config, weights, x, cotangent
+    )
+    layer = make_layer(case, weights)
+    dtype = layer(keras.KerasTensor(case.shape, "float32")).dtype
+    for mode in modes:
+        result = differentiate(layer, x, cotangent, mode)
+        assert result.output.dtype == dtype, mode
+        assert relative_error(result.output, output) <= OUTPUT_TOLERANCE, mode
+        assert relative_error(result.input_gradient, input_gradient) <= GRADIENT_TOLERANCE, mode
+        for variable, gradient, expected in zip(
+            layer.trainable_variables, result.weight_gradients, weight_gradients, strict=True
+        ):
+            assert relative_error(gradient, expected) <= GRADIENT_TOLERANCE, (mode, variable.name)
+
+
+def assert_right_shapes(case):
+    """The reference's output has the shape that is foretold in every way of asking.
+
+    Nothing is computed here, which on JAX would compile one operation after the other; that the
+    real output is the reference's, in shape too, is what `assert_right_numbers` sees to.
+    """
+    _, weights, cotangent = case.arrays()
+    layer = make_layer(case, weights)
+    shape = cotangent.shape
+    assert tuple(layer.compute_output_shape(case.shape)) == shape
+    assert layer(keras.KerasTensor(case.shape)).shape == shape
+
+    batch = len(case.batch)
+    no_batch = (None,) * batch + case.shape[batch:]
+    assert tuple(layer.compute_output_shape(no_batch)) == (None,) * batch + shape[batch:]
+    assert layer(keras.KerasTensor(no_batch)).shape == (None,) * batch + shape[batch:]
+
+    vague = layer(keras.KerasTensor(case.unknown_shape())).shape
+    assert tuple(layer.compute_output_shape(case.unknown_shape())) == vague
+    assert len(vague) == len(shape)
+    assert all(n in (None, known) for n, known in zip(vague, shape, strict=True))
+    channel_axis = -case.rank - 1 if case.channels_first else -1
+    assert vague[channel_axis] == shape[channel_axis]
+
+
+@pytest.fixture(scope="session")
+def check_numbers():
+    return assert_right_numbers
+
+
+@pytest.fixture(scope="session")
+def check_shapes():
+    return assert_right_shapes
+
+
+@pytest.fixture(scope="session")
+def make():
+    return make_layer
+
+
+@pytest.fixture(scope="session")
+def assert_close():
+    """`assert_close(value, expected)` within what an output may be off."""
+
+    def assert_close(value, expected):
+        value = value if isinstance(value, np.ndarray) else to_numpy(value)
+        assert relative_error(value, expected) <= OUTPUT_TOLERANCE
+
+    return assert_close

@@ -1,0 +1,79 @@
+"""Who may import whom: data flows one way, and only parity knows that there are backends."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import keras_convkit
+
+PACKAGE = Path(keras_convkit.__file__).parent
+PORTABLE = ("geometry", "description", "arguments", "input_checks", "ops", "lowering", "layers")
+BACKENDS = ("tensorflow", "jax", "jaxlib", "torch", "keras.src")
+
+
+def sources(name):
+    """The files of a module or package of ours."""
+    module = PACKAGE / f"{name}.py"
+    files = [module] if module.exists() else sorted((PACKAGE / name).rglob("*.py"))
+    assert files, f"There is no {name}"
+    return files
+
+
+def imports(path):
+    """Full dotted names of all that a file imports, however it does so."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = list(path.relative_to(PACKAGE.parent).parts[: -node.level or None])
+            origin = parts if node.level else []
+            origin += [node.module] if node.module else []
+            names.update(".".join([*origin, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            # A name that isn't written out can't be judged here; that of a backend would be.
+            names.update(arg.value for arg in node.args if isinstance(arg, ast.Constant))
+    return names
+
+
+def within(name, module):
+    return name == module or name.startswith(f"{module}.")
+
+
+def offenders(name, forbidden):
+    return {
+        (path.name, imported)
+        for path in sources(name)
+        for imported in imports(path)
+        if any(within(imported, module) for module in forbidden)
+    }
+
+
+@pytest.mark.parametrize("name", PORTABLE)
+def test_no_backend_is_imported(name):
+    assert not offenders(name, BACKENDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "forbidden"),
+    [
+        ("geometry", ["keras_convkit", "keras", "numpy"]),
+        ("description", ["keras"]),
+        ("ops", ["keras_convkit.layers", "keras_convkit.parity"]),
+        ("lowering", ["keras_convkit.layers", "keras_convkit.ops", "keras_convkit.parity"]),
+        ("layers", ["keras_convkit.parity"]),
+        ("parity/reference", ["keras_convkit", "keras", *BACKENDS]),
+    ],
+)
+def test_imports_follow_the_data(name, forbidden):
+    assert not offenders(name, forbidden)
+
+
+def test_hypothesis_is_no_dependency():
+    """The strategies alone import it, and nothing imports the strategies."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name != "strategies.py":
+            found = imports(path)
+            assert not any(within(name, "hypothesis") for name in found), path
+            assert not any(within(name, "keras_convkit.parity.strategies") for name in found), path
