@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -109,6 +110,17 @@ class SpatialLayer(keras.layers.Layer):
             if value != default:
                 config[name] = value
         return config
+
+
+class ReshapingLayer(SpatialLayer):
+    """A spatial layer without weights, that keeps the channels."""
+
+    lower: ClassVar[Callable[[Any, Any], Any]]
+
+    def call(self, inputs: Any) -> Any:
+        outputs = self.lower(self.cast_inputs(inputs), self.description)
+        # Another tensor even where nothing changed: Keras hangs a mask on the input itself.
+        return keras.ops.copy(outputs) if outputs is inputs else outputs
 
 
 class WeightedLayer(SpatialLayer):

@@ -7,12 +7,13 @@ from typing import Any
 from keras_convkit import arguments, input_checks, lowering
 from keras_convkit.arguments import Amounts
 from keras_convkit.input_checks import Shape
-from keras_convkit.layers.base import SpatialLayer, named, serializable
+from keras_convkit.layers.base import ReshapingLayer, named, serializable
 
 
-class Cropping(SpatialLayer):
+class Cropping(ReshapingLayer):
     """Cropping of `rank` spatial axes; the public classes document it."""
 
+    lower = staticmethod(lowering.crop)
     config_names = ("cropping", "data_format")
 
     def __init__(self, *, cropping: Amounts, **kwargs: Any) -> None:
@@ -23,9 +24,6 @@ class Cropping(SpatialLayer):
     def check_shape(self, shape: Shape) -> None:
         super().check_shape(shape)
         input_checks.check_cropping(self.description, shape, self.owner)
-
-    def call(self, inputs: Any) -> Any:
-        return lowering.crop(self.cast_inputs(inputs), self.description)
 
 
 @serializable

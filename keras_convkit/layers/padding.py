@@ -8,12 +8,13 @@ from typing import Any
 from keras_convkit import arguments, input_checks, lowering
 from keras_convkit.arguments import Amounts, Words
 from keras_convkit.input_checks import Shape
-from keras_convkit.layers.base import SpatialLayer, named, serializable
+from keras_convkit.layers.base import ReshapingLayer, named, serializable
 
 
-class Padding(SpatialLayer):
+class Padding(ReshapingLayer):
     """Padding of `rank` spatial axes; the public classes document it."""
 
+    lower = staticmethod(lowering.pad)
     config_names = ("padding", "data_format", "padding_mode", "value")
 
     def __init__(self, *, padding: Any, padding_mode: Words, value: float, **kwargs: Any) -> None:
@@ -28,9 +29,6 @@ class Padding(SpatialLayer):
     def check_shape(self, shape: Shape) -> None:
         super().check_shape(shape)
         input_checks.check_padding(self.description, shape, self.owner)
-
-    def call(self, inputs: Any) -> Any:
-        return lowering.pad(self.cast_inputs(inputs), self.description)
 
 
 class ZeroPadding(Padding):

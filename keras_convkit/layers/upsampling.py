@@ -6,12 +6,13 @@ from typing import Any
 
 from keras_convkit import arguments, lowering
 from keras_convkit.arguments import Size
-from keras_convkit.layers.base import SpatialLayer, named, serializable
+from keras_convkit.layers.base import ReshapingLayer, named, serializable
 
 
-class UpSampling(SpatialLayer):
+class UpSampling(ReshapingLayer):
     """Upsampling of `rank` spatial axes; the public classes document it."""
 
+    lower = staticmethod(lowering.upsample)
     config_names = ("size", "data_format")
     added_defaults = {"interpolation": "nearest"}
 
@@ -24,9 +25,6 @@ class UpSampling(SpatialLayer):
             arguments.check_dtype(self.compute_dtype, ("float",), self.owner)
         self.size = self.description.sizes
         self.interpolation = interpolation.lower()
-
-    def call(self, inputs: Any) -> Any:
-        return lowering.upsample(self.cast_inputs(inputs), self.description)
 
 
 @serializable

@@ -51,9 +51,13 @@ def crop(x: Any, description: Cropping) -> Any:
 
 
 def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
-    """`x` plus one value a channel."""
+    """`x` plus one value a channel.
+
+    Of the input's rank, as Keras has it: a vector of one channel makes TensorFlow fuse the sum
+    with a 1x1 convolution, which then aborts in oneDNN.
+    """
     if axes.channels_last:
-        return ops.add(x, bias)
+        return ops.add(x, ops.reshape(bias, (1,) * (axes.rank + 1) + (-1,)))
     # On TensorFlow `ops.add` takes a vector as long as the last axis for a channels-last bias,
     # whatever its shape says; the tensors' own operator adds what it is given.
     return x + ops.reshape(bias, (-1,) + (1,) * axes.rank)

@@ -14,6 +14,7 @@ from keras import ops
 from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Pair
 from keras_convkit.input_checks import static_shape
+from keras_convkit.lowering import table
 
 # Amounts are ints, or scalar tensors where they follow from a length that isn't known.
 Amounts = tuple[Any, Any]
@@ -36,7 +37,7 @@ def pad_to_valid(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
 def pad_to_word(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
     """`pad_to_valid`, but with the padding left to a native operation where a word says it all."""
     word = convolution.native_word(convolution.axes.lengths(static_shape(x.shape)))
-    if word is None:
+    if word is None or (word == "same" and not table.takes_same(convolution.rank)):
         return pad_to_valid(x, convolution)
     return x, convolution.replace(padding=(word,) * convolution.rank)
 

@@ -119,7 +119,9 @@ def transposed(x: Any, kernel: Any, description: TransposedConvolution, conv: Co
     def one_phase(chosen: tuple[Phase, ...]) -> Any:
         taps = tuple(slice(phase.first, None, phase.step) for phase in chosen)
         # The input steps go down as the taps go up: a convolution with the taps turned round.
-        weights = ops.flip(kernel[taps], axis=tuple(range(len(chosen))))
+        weights = kernel[taps]
+        for axis in range(len(chosen)):
+            weights = ops.flip(weights, axis=axis)
         amounts = [
             ((phase.count - 1) * phase.dilation - phase.offset, phase.offset + extra)
             for phase, extra in zip(chosen, extras, strict=True)

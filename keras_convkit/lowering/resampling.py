@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -153,7 +154,8 @@ def _normalization(taps: tuple[Tap, ...], x: Any, axis: int) -> Any:
         length = ops.shape(x)[axis]
         steps = ops.arange(length)
         inside = [ops.logical_and(steps + j >= 0, steps + j < length) for j, _ in taps]
-        total = sum(ops.cast(i, "float32") * w for i, (_, w) in zip(inside, taps, strict=True))
+        precise = keras.backend.result_type(x.dtype, "float32")
+        total = sum(ops.cast(i, precise) * w for i, (_, w) in zip(inside, taps, strict=True))
         factors = ops.cast(1.0 / total, x.dtype)
     else:
         steps = np.arange(n)

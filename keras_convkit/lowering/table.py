@@ -107,8 +107,17 @@ TABLE = (
     ),
     Row(
         "conv_transpose", "tensorflow", "cpu",
-        lambda case: max(case.description.dilation_rate) > 1 and not onednn(), "phases",
-        "the CPU's own kernel takes no dilation",
+        lambda case: max(case.description.dilation_rate) > 1
+        and (case.description.rank == 3 or not onednn()), "phases",
+        "the CPU's own kernels take no dilation, and the gradient of oneDNN's 3D one fails in a "
+        "graph",
+    ),
+    Row(
+        "conv_transpose", "torch", "cpu",
+        lambda case: case.description.axes.channels_last and case.shape[0] == case.shape[-1] == 1,
+        "phases",
+        "the weight's gradient of one sample of one channel fails: 'grad_weight needs to be "
+        "contiguous'",
     ),
     Row("conv_transpose", ANY, ANY, always, "native", ""),
     Row(
@@ -148,6 +157,23 @@ def needs_channels_last(x: Any) -> bool:
     TensorFlow's on a CPU do only for some dtypes and only where oneDNN is on.
     """
     return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
+
+
+def takes_same(rank: int) -> bool:
+    """Whether the native convolution can be trusted with 'same'.
+
+    TensorFlow fuses a padding with the 3D convolution behind it, and then forgets the
+    convolution's own 'same'.
+    """
+    return rank < 3 or keras.backend.backend() != "tensorflow"
+
+
+def takes_transposed_same() -> bool:
+    """Whether the native transposed convolution can be trusted with 'same'.
+
+    On torch Keras's is cut out of the full output, as ours is, and was cut wrongly before 3.15.
+    """
+    return keras.backend.backend() != "torch"
 
 
 def onednn() -> bool:
