@@ -1,6 +1,6 @@
 """Configurations drawn from the whole of the contract, against the float64 reference.
 
-50 a family; `HYPOTHESIS_PROFILE=deep` (or `--hypothesis-profile=deep`) draws 700.
+50 a family; `HYPOTHESIS_PROFILE=deep` (or `--hypothesis-profile=deep`) draws 250.
 """
 
 import zlib

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras import ops
 
 from keras_convkit.description import Cropping, SpatialAxes
+from keras_convkit.lowering import table
 
 
 def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
@@ -33,12 +34,32 @@ def to_channels_first(x: Any, rank: int) -> Any:
 
 def spatial_slice(x: Any, axes: SpatialAxes, slices: Sequence[slice]) -> Any:
     """`x` with one slice applied to each spatial axis."""
-    if all(piece == slice(None) for piece in slices):
+    return sliced(x, dict(zip(axes.spatial_axes, slices, strict=True)))
+
+
+def sliced(x: Any, slices: Mapping[int, slice]) -> Any:
+    """`x` with a slice applied to each of the axes that are named."""
+    slices = {axis: piece for axis, piece in slices.items() if piece != slice(None)}
+    if not slices:
         return x
+    if table.slices_by_operation() and all(piece.step is None for piece in slices.values()):
+        return _slice_by_operation(x, slices)
     index = [slice(None)] * len(x.shape)
-    for axis, piece in zip(axes.spatial_axes, slices, strict=True):
+    for axis, piece in slices.items():
         index[axis] = piece
     return x[tuple(index)]
+
+
+def _slice_by_operation(x: Any, slices: Mapping[int, slice]) -> Any:
+    starts, sizes = [0] * len(x.shape), list(ops.shape(x))
+    for axis, piece in slices.items():
+        start, stop = piece.start or 0, piece.stop
+        if start < 0:
+            start = start + sizes[axis]
+        if stop is None or stop < 0:
+            stop = sizes[axis] + (stop or 0)
+        starts[axis], sizes[axis] = start, stop - start
+    return ops.slice(x, starts, sizes)
 
 
 def cut(before: int, behind: int) -> slice:

@@ -15,6 +15,7 @@ from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Pair
 from keras_convkit.input_checks import static_shape
 from keras_convkit.lowering import table
+from keras_convkit.lowering.layout import sliced
 
 # Amounts are ints, or scalar tensors where they follow from a length that isn't known.
 Amounts = tuple[Any, Any]
@@ -91,24 +92,18 @@ def _concatenate(x: Any, axis: int, pair: Pair, mode: str) -> Any:
     return ops.concatenate(pieces, axis=axis)
 
 
-def _along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
-    index = [slice(None)] * len(x.shape)
-    index[axis] = slice(start, stop)
-    return x[tuple(index)]
-
-
 def _reflect(x: Any, axis: int, before: int, after: int) -> tuple[Any, Any]:
-    front = ops.flip(_along(x, axis, 1, before + 1), axis=axis)
-    return front, ops.flip(_along(x, axis, -1 - after, -1), axis=axis)
+    front = ops.flip(sliced(x, {axis: slice(1, before + 1)}), axis=axis)
+    return front, ops.flip(sliced(x, {axis: slice(-1 - after, -1)}), axis=axis)
 
 
 def _replicate(x: Any, axis: int, before: int, after: int) -> tuple[Any, Any]:
-    first, last = _along(x, axis, None, 1), _along(x, axis, -1, None)
+    first, last = sliced(x, {axis: slice(None, 1)}), sliced(x, {axis: slice(-1, None)})
     return ops.repeat(first, before, axis=axis), ops.repeat(last, after, axis=axis)
 
 
 def _circular(x: Any, axis: int, before: int, after: int) -> tuple[Any, Any]:
-    return _along(x, axis, -before, None), _along(x, axis, None, after)
+    return sliced(x, {axis: slice(-before, None)}), sliced(x, {axis: slice(None, after)})
 
 
 _SIDES = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}

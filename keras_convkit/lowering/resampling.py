@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_convkit.description import SpatialAxes, Upsampling
 from keras_convkit.input_checks import static_shape
-from keras_convkit.lowering.layout import cut, fold_batch
+from keras_convkit.lowering.layout import cut, fold_batch, sliced
 
 
 def _triangle(t: float) -> float:
@@ -136,9 +136,7 @@ def _interpolate_axis(x: Any, axis: int, size: int, interpolation: str) -> Any:
     for taps in filters:
         total = None
         for offset, weight in taps:
-            index = [slice(None)] * len(x.shape)
-            index[axis] = cut(before + offset, after - offset)
-            term = padded[tuple(index)] * weight
+            term = sliced(padded, {axis: cut(before + offset, after - offset)}) * weight
             total = term if total is None else total + term
         phases.append(total * _normalization(taps, x, axis))
     shape = list(ops.shape(x))
