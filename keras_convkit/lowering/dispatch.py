@@ -86,6 +86,10 @@ def _conv_a_group(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.one_conv_a_group(x, kernel, convolution, dense=_conv)
 
 
+def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return grouped.as_depthwise(x, kernel, convolution, depthwise=_depthwise_conv)
+
+
 def _conv_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return phases.strided_and_dilated(x, kernel, convolution, conv=_conv)
 
@@ -102,6 +106,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
     "conv": {
         "native": native.conv,
         "one_conv_a_group": _conv_a_group,
+        "as_depthwise": _conv_as_depthwise,
         "phases": _conv_phases,
     },
     "depthwise_conv": {

@@ -29,6 +29,13 @@ def one_conv_a_group(x: Any, kernel: Any, convolution: Convolution, dense: Lower
     return ops.concatenate(outputs, axis=axis)
 
 
+def as_depthwise(x: Any, kernel: Any, convolution: Convolution, depthwise: Lowering) -> Any:
+    """Groups of one channel each: `(*k, 1, filters)` is `(*k, in, filters // in)` in order."""
+    *size, _, filters = kernel.shape
+    kernel = ops.reshape(kernel, (*size, convolution.groups, filters // convolution.groups))
+    return depthwise(x, kernel, convolution.replace(groups=1))
+
+
 def as_conv_kernel(kernel: Any, convolution: TransposedConvolution) -> Any:
     """`(*k, filters // groups, in)` -> `(*k, in // groups, filters)`, the taps left in order.
 
