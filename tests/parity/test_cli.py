@@ -153,12 +153,15 @@ def test_ctrl_c_leaves_no_process_and_no_report(monkeypatch, tmp_path, capsys):
         return started[-1]
 
     monkeypatch.setattr(runner.subprocess, "Popen", start)
+    # A shell's background job inherits that Ctrl-C is ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt = threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT])
     interrupt.start()
     try:
         assert cli.main(["parity", "--models", "eeg"]) == 130
     finally:
         interrupt.cancel()
+        signal.signal(signal.SIGINT, handler)
     assert started and all(process.poll() is not None for process in started)
     assert "interrupted" in capsys.readouterr().err
     assert not Path("parity-report.html").exists()

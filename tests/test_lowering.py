@@ -1,0 +1,696 @@
+"""Every formulation, forced rather than chosen, against the reference; and the choice itself."""
+
+import itertools
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from keras_convkit import arguments, geometry
+from keras_convkit.description import Cropping, SpatialAxes
+from keras_convkit.lowering import (
+    dispatch,
+    grouped,
+    layout,
+    padding,
+    phases,
+    resampling,
+    table,
+    taps,
+)
+from keras_convkit.parity import reference
+from keras_convkit.parity.differentiation import to_numpy
+
+FORMATS = ("channels_last", "channels_first")
+LENGTHS = {1: (7,), 2: (5, 6), 3: (4, 5, 3)}
+
+every_format = pytest.mark.parametrize("data_format", FORMATS)
+every_rank = pytest.mark.parametrize("rank", LENGTHS)
+
+
+def on_tensorflow():
+    return keras.backend.backend() == "tensorflow"
+
+
+def compute(function, *arrays):
+    """`function` of tensors, as an array.
+
+    On JAX it is compiled whole: eagerly, JAX compiles each small operation by itself.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        function = jax.jit(function)
+    return to_numpy(function(*map(keras.ops.convert_to_tensor, arrays)))
+
+
+def draw(*shapes):
+    rng = np.random.default_rng(len(shapes[0]))
+    return [rng.standard_normal(shape, dtype="float32") for shape in shapes]
+
+
+def shape_of(lengths, channels, data_format, batch=2):
+    channels_last = data_format == "channels_last"
+    return (batch, *lengths, channels) if channels_last else (batch, channels, *lengths)
+
+
+def convolution(rank, kernel_size, data_format="channels_last", **options):
+    defaults = {"strides": 1, "padding": "valid", "dilation_rate": 1, "padding_mode": "zeros"}
+    return arguments.convolution(
+        "test", SpatialAxes(rank, data_format), kernel_size=kernel_size, **{**defaults, **options}
+    )
+
+
+def transposed_convolution(rank, kernel_size, data_format="channels_last", **options):
+    defaults = {"strides": 1, "padding": "valid", "output_padding": None, "dilation_rate": 1}
+    return arguments.transposed_convolution(
+        "test", SpatialAxes(rank, data_format), kernel_size=kernel_size, **{**defaults, **options}
+    )
+
+
+def upsampling(rank, size, interpolation, data_format="channels_last"):
+    return arguments.upsampling(
+        "test", SpatialAxes(rank, data_format), size=size, interpolation=interpolation
+    )
+
+
+# Formulations of `dispatch`, each on all calls of its operation that the backend lets it take.
+
+# The operation, the input's lengths and channels, the kernel's shape, the options.
+CALLS = {
+    "conv-1d": ("conv", (7,), 3, (3, 3, 4), {}),
+    "conv-1d-causal": ("conv", (7,), 3, (3, 3, 4), {"padding": "causal", "strides": 2}),
+    "conv-1d-strides-and-dilation": (
+        "conv", (7,), 3, (3, 3, 4), {"padding": 2, "strides": 2, "dilation_rate": 3}
+    ),
+    "conv-2d-groups": ("conv", (5, 6), 4, (3, 2, 2, 6), {"padding": "same", "groups": 2}),
+    "conv-2d-a-group-a-channel": ("conv", (5, 6), 4, (3, 2, 1, 4), {"groups": 4, "strides": 2}),
+    "conv-2d-modes": (
+        "conv",
+        (5, 6),
+        4,
+        (3, 2, 4, 5),
+        {"padding": ((2, 1), "same"), "padding_mode": ("reflect", "circular")},
+    ),
+    "conv-2d-groups-strides-and-dilation": (
+        "conv",
+        (5, 6),
+        4,
+        (3, 2, 2, 6),
+        {"padding": "same", "groups": 2, "strides": (2, 1), "dilation_rate": (1, 2)},
+    ),
+    "conv-3d": ("conv", (4, 5, 3), 2, (2, 3, 3, 2, 3), {"padding": "same", "strides": (1, 2, 1)}),
+    "depthwise_conv-1d": ("depthwise_conv", (7,), 3, (3, 3, 1), {"padding": "same"}),
+    "depthwise_conv-1d-multiplier": (
+        "depthwise_conv", (7,), 3, (3, 3, 2), {"padding": "causal", "dilation_rate": 2}
+    ),
+    "depthwise_conv-2d-strides": (
+        "depthwise_conv",
+        (5, 6),
+        4,
+        (3, 2, 4, 2),
+        {"padding": "same", "strides": 2, "padding_mode": "replicate"},
+    ),
+    "depthwise_conv-2d-strides-and-dilation": (
+        "depthwise_conv", (5, 6), 4, (2, 2, 4, 1), {"strides": (2, 3), "dilation_rate": 2}
+    ),
+    "depthwise_conv-3d": (
+        "depthwise_conv", (4, 5, 3), 2, (2, 3, 3, 2, 3), {"padding": 1, "strides": (1, 2, 1)}
+    ),
+    "conv_transpose-1d": ("conv_transpose", (7,), 3, (3, 4, 3), {"strides": 2}),
+    "conv_transpose-1d-beyond-full": (
+        "conv_transpose", (7,), 3, (2, 4, 3), {"strides": 5, "output_padding": 4}
+    ),
+    "conv_transpose-1d-cut": (
+        "conv_transpose", (7,), 3, (4, 4, 3), {"strides": 3, "padding": (3, 1)}
+    ),
+    "conv_transpose-2d-same-even-kernel": (
+        "conv_transpose",
+        (5, 6),
+        4,
+        (4, 2, 3, 4),
+        {"strides": 2, "padding": "same", "output_padding": 0},
+    ),
+    "conv_transpose-2d-groups": (
+        "conv_transpose",
+        (5, 6),
+        4,
+        (3, 2, 3, 4),
+        {"strides": (2, 3), "padding": "same", "groups": 2},
+    ),
+    "conv_transpose-2d-dilation": (
+        "conv_transpose", (5, 6), 4, (3, 2, 3, 4), {"strides": 2, "dilation_rate": (2, 3)}
+    ),
+    "conv_transpose-3d": (
+        "conv_transpose", (4, 5, 3), 2, (2, 3, 1, 3, 2), {"strides": (1, 2, 2), "padding": "same"}
+    ),
+}  # fmt: skip
+FORCED = [(call, name) for call in CALLS for name in dispatch.FORMULATIONS[CALLS[call][0]]]
+
+
+def takes(operation, name, description, channels):
+    """Whether the formulation has to take the description on this backend: most of ours do."""
+    if name == "as_depthwise":
+        return description.groups == channels
+    if name != "native":
+        return True
+    if operation == "conv_transpose" and description.groups > 1:
+        return False
+    if not on_tensorflow():
+        return True
+    strided_and_dilated = max(description.strides) > 1 and max(description.dilation_rate) > 1
+    return {
+        "conv": not strided_and_dilated and description.groups == 1,
+        "depthwise_conv": description.rank < 3 and not strided_and_dilated,
+        "conv_transpose": description.rank < 3 or max(description.dilation_rate) == 1,
+    }[operation]
+
+
+def slow_to_try_both(data_format, rank):
+    """On JAX, which compiles half a minute of programs here, ranks 1 and 3 go channels-last."""
+    return keras.backend.backend() == "jax" and data_format == "channels_first" and rank != 2
+
+
+@every_format
+@pytest.mark.parametrize(("call", "name"), FORCED, ids=["-".join(each) for each in FORCED])
+def test_formulation(call, name, data_format, assert_close):
+    operation, lengths, channels, kernel_shape, options = CALLS[call]
+    x, kernel = draw(shape_of(lengths, channels, data_format), kernel_shape)
+    describe = transposed_convolution if operation == "conv_transpose" else convolution
+    description = describe(len(lengths), kernel_shape[: len(lengths)], data_format, **options)
+    if not takes(operation, name, description, channels):
+        return
+    if name != "taps" and data_format == "channels_first" and table.needs_channels_last(x):
+        return  # `dispatch` turns these before any formulation sees them.
+    if slow_to_try_both(data_format, len(lengths)):
+        return
+    formulation = dispatch.FORMULATIONS[operation][name]
+    y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
+    expected = getattr(reference, operation)(x, kernel, **options, data_format=data_format)
+    assert_close(y, expected)
+
+
+# Phases of strided and dilated convolutions.
+
+
+def reference_conv(rank, seen):
+    """A convolution of stride or dilation 1 in float64; `seen` collects what it was asked for."""
+
+    def conv(x, kernel, description):
+        seen.append(description)
+        assert description.kernel_size == tuple(kernel.shape[:rank])
+        return reference.conv(
+            x,
+            kernel,
+            strides=description.strides,
+            padding=description.padding,
+            dilation_rate=description.dilation_rate,
+            groups=description.groups,
+        )
+
+    return conv
+
+
+@pytest.mark.parametrize("k", range(1, 6))
+@pytest.mark.parametrize("s", range(1, 7))
+@pytest.mark.parametrize("d", range(1, 7))
+def test_conv_phases_of_every_window(k, s, d):
+    """In float64 and to the last digit, as nothing but slices stands between input and sum."""
+    description = convolution(1, k, strides=s, dilation_rate=d)
+    kernel = np.random.default_rng(k).standard_normal((k, 2, 3))
+    (e,) = description.reach
+    for n in (e, e + 1, e + 2 * s):
+        x = np.random.default_rng(n).standard_normal((1, n, 2))
+        seen = []
+        y = phases.strided_and_dilated(x, kernel, description, reference_conv(1, seen))
+        expected = reference.conv(x, kernel, strides=s, dilation_rate=d)
+        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+        for asked in seen:
+            assert 1 in asked.strides + asked.dilation_rate
+        # No tap is computed twice, and none that isn't there.
+        assert sum(asked.kernel_size[0] for asked in seen) == k
+
+
+@every_rank
+@pytest.mark.parametrize(
+    ("size", "strides", "dilation"),
+    [
+        ((3, 2, 2), (2, 3, 2), (3, 2, 1)),
+        ((2, 3, 1), (4, 2, 3), (2, 2, 2)),
+        ((1, 2, 3), (3, 1, 2), (2, 2, 3)),
+        ((3, 3, 2), (2, 1, 3), (1, 3, 1)),
+    ],
+    ids=["coprime", "common-divisors", "few-taps", "apart"],
+)
+def test_conv_phases_of_every_rank(rank, size, strides, dilation):
+    options = {"strides": strides[:rank], "dilation_rate": dilation[:rank]}
+    description = convolution(rank, size[:rank], groups=2, **options)
+    lengths = [e + s for e, s in zip(description.reach, strides[:rank], strict=True)]
+    x, kernel = draw((2, *lengths, 4), (*size[:rank], 2, 6))
+    y = phases.strided_and_dilated(x, kernel, description, reference_conv(rank, []))
+    expected = reference.conv(x, kernel, groups=2, **options)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+
+
+# Phases of transposed convolutions.
+
+
+@pytest.mark.parametrize("k", range(1, 6))
+@pytest.mark.parametrize("s", range(1, 7))
+@pytest.mark.parametrize("d", range(1, 7))
+def test_phases_name_the_taps_that_write_them(k, s, d):
+    m = 100
+    for p, front in itertools.product(range(s), (0, 1, 5)):
+        # Tap `j` writes the full output's step `t s + j d`, of which `front` are cut.
+        step = s * m + p + front
+        written = {j: (step - j * d) // s for j in range(k) if (step - j * d) % s == 0}
+        phase = phases.phase_of(p, k, s, d, front)
+        if phase is None:
+            assert not written
+        else:
+            named = [phase.first + q * phase.step for q in range(phase.count)]
+            read = [m + phase.offset - q * phase.dilation for q in range(phase.count)]
+            assert dict(zip(named, read, strict=True)) == written
+
+
+@pytest.mark.parametrize(
+    ("k", "s", "d"),
+    [
+        (3, 2, 1), (4, 2, 1), (3, 3, 1), (5, 2, 1),
+        (2, 3, 1), (1, 4, 1), (2, 5, 2),
+        (3, 1, 2), (3, 2, 3), (4, 3, 2),
+        (3, 2, 2), (3, 4, 2), (2, 2, 4), (3, 6, 4),
+    ],
+    ids=lambda value: str(value),
+)  # fmt: skip
+def test_transposed_phases_of_every_window(k, s, d, assert_close):
+    """All paddings of a window in one program, which JAX compiles in the time of one."""
+    e = geometry.reach(k, d)
+    kernel, long, one_step = draw((k, 3, 4), (2, 5, 4), (2, 1, 4))
+    paddings = [("valid", None), ("valid", s - 1), ("same", None), ("same", 0), ((e - 1, 0), None)]
+    runs = []
+    for x, (entry, output_padding) in itertools.product((long, one_step), paddings):
+        options = {"strides": s, "dilation_rate": d, "padding": entry}
+        options["output_padding"] = output_padding
+        description = transposed_convolution(1, k, **options)
+        if description.output_lengths(x.shape[1:2])[0] > 0:
+            runs.append((x, description, reference.conv_transpose(x, kernel, **options)))
+    assert {x.shape for x, _, _ in runs} == {long.shape, one_step.shape}
+
+    def every_run(kernel):
+        tensors = [keras.ops.convert_to_tensor(x) for x, _, _ in runs]
+        results = [
+            phases.transposed(x, kernel, description, dispatch._conv)
+            for x, (_, description, _) in zip(tensors, runs, strict=True)
+        ]
+        return keras.ops.concatenate(results, axis=1)
+
+    y = compute(every_run, kernel)
+    assert_close(y, np.concatenate([expected for _, _, expected in runs], axis=1))
+
+
+@every_rank
+@every_format
+@pytest.mark.parametrize("mixed", [False, True], ids=["same", "mixed"])
+def test_transposed_phases_of_every_rank(rank, data_format, mixed, assert_close):
+    size = ((3, 2, 1) if mixed else (2, 3, 3))[:rank]
+    options = {
+        "strides": ((2, 3, 2) if mixed else (2, 1, 2))[:rank],
+        "dilation_rate": ((2, 1, 3) if mixed else (1, 2, 1))[:rank],
+        "padding": (((2, 1), "valid", "same") if mixed else ("same",) * 3)[:rank],
+        "output_padding": ((0, 2, 1) if mixed else (1, 0, 0))[:rank],
+        "groups": 2,
+    }
+    x, kernel = draw(shape_of((3, 2, 3)[:rank], 4, data_format), (*size, 3, 4))
+    if data_format == "channels_first" and table.needs_channels_last(x):
+        return
+    description = transposed_convolution(rank, size, data_format, **options)
+    y = compute(lambda x, w: phases.transposed(x, w, description, dispatch._conv), x, kernel)
+    assert_close(y, reference.conv_transpose(x, kernel, **options, data_format=data_format))
+
+
+# Groups.
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_one_conv_a_group_splits_channels_and_filters(groups):
+    asked = []
+    x, kernel = draw((2, 7, 6), (3, 6 // groups, 12))
+    description = convolution(1, 3, strides=2, dilation_rate=2, groups=groups)
+    # The slices are made by the backend, in whose tensors the reference would lose its float64.
+    dense = reference_conv(1, asked)
+    y = grouped.one_conv_a_group(
+        x, kernel, description, lambda x, w, c: dense(to_numpy(x), to_numpy(w), c)
+    )
+    expected = reference.conv(x, kernel, strides=2, dilation_rate=2, groups=groups)
+    np.testing.assert_allclose(to_numpy(y), expected, atol=1e-5)
+    assert [each.groups for each in asked] == [1] * groups
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_as_conv_kernel_swaps_the_channels_of_each_group(groups):
+    filters, channels = 2, 6
+    (kernel,) = draw((3, 2, filters, channels))
+    turned = to_numpy(grouped.as_conv_kernel(kernel, types.SimpleNamespace(groups=groups)))
+    a_group = channels // groups
+    assert turned.shape == (3, 2, a_group, groups * filters)
+    for group, filter_, channel in itertools.product(range(groups), range(filters), range(a_group)):
+        np.testing.assert_array_equal(
+            turned[:, :, channel, group * filters + filter_],
+            kernel[:, :, filter_, group * a_group + channel],
+        )
+
+
+# Taps.
+
+
+@every_rank
+@every_format
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_taps(rank, data_format, multiplier, assert_close):
+    size = (3, 2, 2)[:rank]
+    x, kernel = draw(shape_of((6, 5, 4)[:rank], 2, data_format), (*size, 2, multiplier))
+    options = {
+        "strides": (2, 1, 3)[:rank],
+        "dilation_rate": (2, 3, 1)[:rank],
+        "padding": ("same", (1, 0), 0)[:rank],
+        "padding_mode": ("zeros", "circular", "zeros")[:rank],
+    }
+    description = convolution(rank, size, data_format, **options)
+    y = compute(lambda x, kernel: taps.depthwise(x, kernel, description), x, kernel)
+    assert_close(y, reference.depthwise_conv(x, kernel, **options, data_format=data_format))
+
+
+# Padding.
+
+
+def modes_and_pairs(n):
+    """Each mode with the widest amounts that its slices serve, and with one side alone."""
+    for mode, widest in (("reflect", n - 1), ("replicate", n + 2), ("circular", n)):
+        for pair in ((widest, 1), (0, widest), (2, 0)):
+            yield mode, pair
+
+
+@every_format
+@pytest.mark.parametrize("way", ["concatenate", "gather"])
+def test_padding_by_slices_and_by_indices(way, data_format):
+    """The slices serve where a length is known, the indices elsewhere: both in all modes."""
+    n, axis = 4, -2 if data_format == "channels_last" else -1
+    (x,) = draw(shape_of((n,), 3, data_format))
+    cases = list(modes_and_pairs(n))
+
+    def every_case(x):
+        padded = [
+            padding._concatenate(x, axis, pair, mode)
+            if way == "concatenate"
+            else padding._gather(x, axis, pair, mode, 0.0)
+            for mode, pair in cases
+        ]
+        return keras.ops.concatenate(padded, axis=axis)
+
+    expected = [
+        reference.pad(x, rank=1, padding=pair, padding_mode=mode, data_format=data_format)
+        for mode, pair in cases
+    ]
+    np.testing.assert_array_equal(
+        compute(every_case, x), np.concatenate(expected, axis=axis).astype("float32")
+    )
+
+
+def test_gathered_zeros_and_circles():
+    """What slices don't do: a value outside, and more than once around."""
+    (x,) = draw((2, 4, 3))
+    for mode, pair, value in (("zeros", (3, 2), 1.5), ("circular", (9, 13), 0.0)):
+        expected = reference.pad(x, rank=1, padding=pair, padding_mode=mode, value=value)
+        y = compute(lambda x, a=(pair, mode, value): padding._gather(x, -2, *a), x)
+        np.testing.assert_array_equal(y, expected.astype("float32"))
+
+
+@pytest.mark.parametrize("mode", arguments.PADDING_MODES)
+def test_padding_by_amounts_that_are_tensors(mode):
+    """As 'same' has them where a length isn't known; only TensorFlow makes such graphs."""
+    if not on_tensorflow():
+        return
+    import tensorflow as tf
+
+    description = convolution(1, 4, strides=3, padding="same", padding_mode=mode)
+
+    @tf.function(input_signature=[tf.TensorSpec((2, None, 3))])
+    def pad(x):
+        assert x.shape[1] is None
+        return padding.pad_to_valid(x, description)[0]
+
+    for n in range(2, 9):
+        (x,) = draw((2, n, 3))
+        pair = geometry.same_amounts(n, 3, 4)
+        expected = reference.pad(x, rank=1, padding=pair, padding_mode=mode)
+        np.testing.assert_array_equal(pad(x), expected.astype("float32"))
+
+
+def test_same_amounts_of_tensors():
+    lengths = np.arange(1, 12, dtype="int32")
+    for k, s in itertools.product((1, 2, 5), (1, 2, 3)):
+        before, after = padding._same_amounts(keras.ops.convert_to_tensor(lengths), s, k)
+        pairs = list(zip(to_numpy(before).tolist(), to_numpy(after).tolist(), strict=True))
+        assert pairs == [geometry.same_amounts(n, s, k) for n in lengths.tolist()]
+
+
+# Upsampling.
+
+METHODS = ("linear", "cubic", "lanczos3", "lanczos5")
+
+
+def assert_upsampled(formulation, x, description, assert_close):
+    axes = description.axes
+    expected = reference.upsample(
+        x,
+        rank=axes.rank,
+        size=description.sizes,
+        interpolation=description.interpolation,
+        data_format=axes.data_format,
+    )
+    assert_close(compute(lambda x: formulation(x, description), x), expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("method", METHODS)
+def test_interpolate(method, size, assert_close):
+    for n in (1, 6):
+        (x,) = draw((2, n, 3))
+        assert_upsampled(resampling.interpolate, x, upsampling(1, size, method), assert_close)
+
+
+@every_rank
+@every_format
+@pytest.mark.parametrize("name", dispatch.UPSAMPLE)
+def test_upsampling_of_every_rank(name, rank, data_format, assert_close):
+    if name == "native" and rank == 3:
+        return  # Images have two axes.
+    # What TensorFlow's resizing rounds well: factors of two.
+    sizes = (4, 2, 1)[:rank] if name == "native" else (3, 2, 1)[:rank]
+    method = {"native": "linear", "repeat": "nearest", "phases": "cubic"}[name]
+    # Leading batch axes are each formulation's own affair here.
+    (x,) = draw((2, *shape_of((2, 3, 2)[:rank], 3, data_format)))
+    description = upsampling(rank, sizes, method, data_format)
+    assert_upsampled(dispatch.UPSAMPLE[name], x, description, assert_close)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_phase_filters_are_shifted_kernels(method):
+    kernel, radius = resampling.KERNELS[method]
+    assert [kernel(float(t)) for t in range(-radius, radius + 1) if t] == [0.0] * (2 * radius)
+    assert kernel(0.0) == 1.0
+    for size in (2, 3, 4):
+        for phase in range(size):
+            filter_ = resampling.phase_filter(method, size, phase)
+            mirrored = resampling.phase_filter(method, size, size - 1 - phase)
+            assert [tap.offset for tap in filter_] == [-tap.offset for tap in mirrored[::-1]]
+            weights = [tap.weight for tap in filter_]
+            np.testing.assert_allclose(weights, [tap.weight for tap in mirrored[::-1]], rtol=1e-12)
+            assert all(weights)
+
+
+# NaN and infinity stay in their windows.
+
+SPREADING = {
+    "taps": ("depthwise_conv", (7,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}),
+    "conv-phases": (
+        "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
+    ),
+    "conv-phases-of-one-divisor": (
+        "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 2, "dilation_rate": 2}
+    ),
+    "depthwise-phases": (
+        "depthwise_conv", (11,), (3, 2, 2), {"strides": 2, "dilation_rate": 3}
+    ),
+    "transposed-phases": (
+        "conv_transpose", (5,), (3, 4, 2), {"padding": "same", "strides": 2, "dilation_rate": 3}
+    ),
+    "transposed-phases-without-taps": (
+        "conv_transpose", (5,), (2, 4, 2), {"strides": 4, "output_padding": 3}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
+@pytest.mark.parametrize("name", SPREADING)
+def test_not_finite_outputs_are_those_that_read_it(name, value):
+    operation, lengths, kernel_shape, options = SPREADING[name]
+    x, kernel = draw((2, *lengths, 2), kernel_shape)
+    x[1, 4, 0] = value
+    touched = np.zeros_like(x)
+    touched[1, 4, 0] = 1.0
+    expected = getattr(reference, operation)(touched, np.ones_like(kernel), **options) != 0
+    assert expected.any() and not expected.all()
+    describe = transposed_convolution if operation == "conv_transpose" else convolution
+    description = describe(1, kernel_shape[0], **options)
+    formulation = dispatch.FORMULATIONS[operation]["taps" if name == "taps" else "phases"]
+    y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
+    np.testing.assert_array_equal(~np.isfinite(y), expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
+@pytest.mark.parametrize("method", METHODS)
+def test_interpolation_keeps_what_is_not_finite_where_it_is_read(method, value):
+    (x,) = draw((2, 13, 2))
+    x[1, 6, 0] = value
+    touched = np.zeros_like(x)
+    touched[1, 6, 0] = 1.0
+    # A factor of 3 has outputs that stand on an input and read it alone.
+    expected = reference.upsample(touched, rank=1, size=3, interpolation=method) != 0
+    description = upsampling(1, 3, method)
+    y = compute(lambda x: resampling.interpolate(x, description), x)
+    np.testing.assert_array_equal(~np.isfinite(y), expected)
+
+
+# The choice.
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def candidates():
+    """Calls of every kind that the table tells apart, on every backend and device."""
+    descriptions = []
+    for rank, data_format in itertools.product(LENGTHS, FORMATS):
+        for strides, dilation, groups in itertools.product((1, 2), (1, 2), (1, 2)):
+            options = {"strides": strides, "dilation_rate": dilation, "groups": groups}
+            described = convolution(rank, 3, data_format, **options)
+            descriptions += [("conv", described), ("depthwise_conv", described.replace(groups=1))]
+            described = transposed_convolution(rank, 3, data_format, **options)
+            descriptions.append(("conv_transpose", described))
+        for size, method in itertools.product((2, 3), ("nearest", *METHODS)):
+            descriptions.append(("upsample", upsampling(rank, size, method, data_format)))
+    for operation, description in descriptions:
+        lengths = (5,) * description.axes.rank
+        # Two channels are as many as groups, where there are groups.
+        shapes = [
+            shape_of(lengths, channels, description.axes.data_format, batch)
+            for batch, channels in ((2, 4), (2, 2), (1, 1))
+        ]
+        for shape, backend, device in itertools.product(shapes, BACKENDS, ("cpu", "gpu")):
+            yield table.Case(operation, description, shape, "float32", backend, device)
+
+
+@pytest.fixture(scope="module")
+def every_case():
+    return list(candidates())
+
+
+ROW_IDS = [f"{i}-{row.operation}-{row.backend}" for i, row in enumerate(table.TABLE)]
+
+
+@pytest.mark.parametrize("position", range(len(table.TABLE)), ids=ROW_IDS)
+def test_every_row_is_reached(position, every_case):
+    row, earlier = table.TABLE[position], table.TABLE[:position]
+    reaching = [
+        case for case in every_case if row.fits(case) and not any(e.fits(case) for e in earlier)
+    ]
+    assert reaching
+    assert {table._first_row(case) for case in reaching} == {row.formulation}
+
+
+@pytest.mark.parametrize("operation", [*dispatch.FORMULATIONS, "upsample"])
+def test_the_table_is_whole(operation):
+    rows = [row for row in table.TABLE if row.operation == operation]
+    formulations = {**dispatch.FORMULATIONS, "upsample": dispatch.UPSAMPLE}[operation]
+    assert {row.formulation for row in rows} <= set(formulations)
+    assert {row.backend for row in rows} <= {table.ANY, *BACKENDS}
+    assert {row.device for row in rows} <= {table.ANY, "cpu", "gpu"}
+    last = rows[-1]
+    assert (last.backend, last.device, last.when) == (table.ANY, table.ANY, table.always)
+    assert all(row.why for row in rows[:-1]), "each exception says why"
+
+
+def test_every_row_is_of_an_operation_that_there_is():
+    assert {row.operation for row in table.TABLE} == {*dispatch.FORMULATIONS, "upsample"}
+
+
+def test_choice_reads_backend_device_shape_and_dtype(monkeypatch):
+    seen = []
+    monkeypatch.setattr(table, "_first_row", lambda case: seen.append(case) or "native")
+    description = convolution(1, 3)
+    x = keras.ops.zeros((2, 7, 3), dtype="float16")
+    assert table.choose("conv", description, x) == "native"
+    (case,) = seen
+    assert case[:5] == ("conv", description, (2, 7, 3), "float16", keras.backend.backend())
+    assert case.device == table.device_of(x)
+
+
+@pytest.mark.parametrize(
+    ("operation", "options", "formulation"),
+    [
+        ("conv", {"strides": 2, "dilation_rate": 2}, "phases"),
+        ("conv", {"groups": 2}, "one_conv_a_group"),
+        ("depthwise_conv", {"strides": 2, "dilation_rate": 2}, "phases"),
+    ],
+    ids=["strides-and-dilation", "groups", "depthwise-strides-and-dilation"],
+)
+def test_what_tensorflow_does_badly_is_done_otherwise(operation, options, formulation):
+    case = table.Case(operation, convolution(2, 3, **options), (2, 5, 5, 4), "float32", "", "cpu")
+    assert table._first_row(case._replace(backend="tensorflow")) == formulation
+    assert table._first_row(case._replace(backend="torch")) == "native"
+
+
+# Layout.
+
+
+@every_rank
+@pytest.mark.parametrize("batch", [(2,), (2, 3), (2, 1, 3)], ids=str)
+def test_fold_and_unfold(rank, batch):
+    (x,) = draw((*batch, *LENGTHS[rank], 3))
+    first_two = (*(slice(None),) * len(batch), slice(2))
+    folded, unfold = layout.fold_batch(keras.ops.convert_to_tensor(x), rank)
+    np.testing.assert_array_equal(to_numpy(folded), x.reshape(-1, *LENGTHS[rank], 3))
+    # The result may have other lengths than the input.
+    np.testing.assert_array_equal(to_numpy(unfold(folded[:, :2])), x[first_two])
+
+
+@every_rank
+def test_channels_move_there_and_back(rank):
+    (x,) = draw((2, *LENGTHS[rank], 3))
+    first = layout.to_channels_first(x, rank)
+    np.testing.assert_array_equal(to_numpy(first), np.moveaxis(x, -1, 1))
+    np.testing.assert_array_equal(to_numpy(layout.to_channels_last(first, rank)), x)
+
+
+@every_rank
+@every_format
+def test_bias_is_added_to_channels(rank, data_format):
+    """As many channels as the last axis is long: `keras.ops.add` fails that on TensorFlow."""
+    x, bias = draw((2, *(4,) * (rank + 1)), (4,))
+    axes = SpatialAxes(rank, data_format)
+    tensors = map(keras.ops.convert_to_tensor, (x, bias))
+    behind = rank if data_format == "channels_first" else 0
+    expected = x + bias.reshape(-1, *(1,) * behind)
+    np.testing.assert_array_equal(to_numpy(layout.add_bias(*tensors, axes)), expected)
+
+
+@every_format
+def test_crop_cuts_each_side(data_format):
+    axes = SpatialAxes(2, data_format)
+    (x,) = draw(shape_of((5, 6), 3, data_format))
+    for amounts in (((0, 0), (0, 0)), ((1, 0), (0, 2)), ((0, 3), (5, 0))):
+        y = layout.crop(x, Cropping(axes, amounts))
+        expected = reference.crop(x, rank=2, cropping=amounts, data_format=data_format)
+        np.testing.assert_array_equal(y, expected.astype("float32"))
