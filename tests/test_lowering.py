@@ -1,4 +1,4 @@
-"""Every formulation, forced rather than chosen, against the reference; and the choice itself."""
+"""Every formulation, forced rather than chosen, against the reference."""
 
 import itertools
 import types
@@ -13,10 +13,10 @@ from keras_convkit.lowering import (
     dispatch,
     grouped,
     layout,
+    limits,
     padding,
     phases,
     resampling,
-    table,
     taps,
 )
 from keras_convkit.parity import reference
@@ -181,7 +181,7 @@ def test_formulation(call, name, data_format, assert_close):
     description = describe(len(lengths), kernel_shape[: len(lengths)], data_format, **options)
     if not takes(operation, name, description, channels):
         return
-    if name != "taps" and data_format == "channels_first" and table.needs_channels_last(x):
+    if name != "taps" and data_format == "channels_first" and limits.needs_channels_last(x):
         return  # `dispatch` turns these before any formulation sees them.
     if slow_to_try_both(data_format, len(lengths)):
         return
@@ -323,7 +323,7 @@ def test_transposed_phases_of_every_rank(rank, data_format, mixed, assert_close)
         "groups": 2,
     }
     x, kernel = draw(shape_of((3, 2, 3)[:rank], 4, data_format), (*size, 3, 4))
-    if data_format == "channels_first" and table.needs_channels_last(x):
+    if data_format == "channels_first" and limits.needs_channels_last(x):
         return
     description = transposed_convolution(rank, size, data_format, **options)
     y = compute(lambda x, w: phases.transposed(x, w, description, dispatch._conv), x, kernel)
@@ -562,94 +562,6 @@ def test_interpolation_keeps_what_is_not_finite_where_it_is_read(method, value):
     description = upsampling(1, 3, method)
     y = compute(lambda x: resampling.interpolate(x, description), x)
     np.testing.assert_array_equal(~np.isfinite(y), expected)
-
-
-# The choice.
-
-BACKENDS = ("tensorflow", "jax", "torch")
-
-
-def candidates():
-    """Calls of every kind that the table tells apart, on every backend and device."""
-    descriptions = []
-    for rank, data_format in itertools.product(LENGTHS, FORMATS):
-        for strides, dilation, groups in itertools.product((1, 2), (1, 2), (1, 2)):
-            options = {"strides": strides, "dilation_rate": dilation, "groups": groups}
-            described = convolution(rank, 3, data_format, **options)
-            descriptions += [("conv", described), ("depthwise_conv", described.replace(groups=1))]
-            described = transposed_convolution(rank, 3, data_format, **options)
-            descriptions.append(("conv_transpose", described))
-        for size, method in itertools.product((2, 3), ("nearest", *METHODS)):
-            descriptions.append(("upsample", upsampling(rank, size, method, data_format)))
-    for operation, description in descriptions:
-        lengths = (5,) * description.axes.rank
-        # Two channels are as many as groups, where there are groups.
-        shapes = [
-            shape_of(lengths, channels, description.axes.data_format, batch)
-            for batch, channels in ((2, 4), (2, 2), (1, 1))
-        ]
-        for shape, backend, device in itertools.product(shapes, BACKENDS, ("cpu", "gpu")):
-            yield table.Case(operation, description, shape, "float32", backend, device)
-
-
-@pytest.fixture(scope="module")
-def every_case():
-    return list(candidates())
-
-
-ROW_IDS = [f"{i}-{row.operation}-{row.backend}" for i, row in enumerate(table.TABLE)]
-
-
-@pytest.mark.parametrize("position", range(len(table.TABLE)), ids=ROW_IDS)
-def test_every_row_is_reached(position, every_case):
-    row, earlier = table.TABLE[position], table.TABLE[:position]
-    reaching = [
-        case for case in every_case if row.fits(case) and not any(e.fits(case) for e in earlier)
-    ]
-    assert reaching
-    assert {table._first_row(case) for case in reaching} == {row.formulation}
-
-
-@pytest.mark.parametrize("operation", [*dispatch.FORMULATIONS, "upsample"])
-def test_the_table_is_whole(operation):
-    rows = [row for row in table.TABLE if row.operation == operation]
-    formulations = {**dispatch.FORMULATIONS, "upsample": dispatch.UPSAMPLE}[operation]
-    assert {row.formulation for row in rows} <= set(formulations)
-    assert {row.backend for row in rows} <= {table.ANY, *BACKENDS}
-    assert {row.device for row in rows} <= {table.ANY, "cpu", "gpu"}
-    last = rows[-1]
-    assert (last.backend, last.device, last.when) == (table.ANY, table.ANY, table.always)
-    assert all(row.why for row in rows[:-1]), "each exception says why"
-
-
-def test_every_row_is_of_an_operation_that_there_is():
-    assert {row.operation for row in table.TABLE} == {*dispatch.FORMULATIONS, "upsample"}
-
-
-def test_choice_reads_backend_device_shape_and_dtype(monkeypatch):
-    seen = []
-    monkeypatch.setattr(table, "_first_row", lambda case: seen.append(case) or "native")
-    description = convolution(1, 3)
-    x = keras.ops.zeros((2, 7, 3), dtype="float16")
-    assert table.choose("conv", description, x) == "native"
-    (case,) = seen
-    assert case[:5] == ("conv", description, (2, 7, 3), "float16", keras.backend.backend())
-    assert case.device == table.device_of(x)
-
-
-@pytest.mark.parametrize(
-    ("operation", "options", "formulation"),
-    [
-        ("conv", {"strides": 2, "dilation_rate": 2}, "phases"),
-        ("conv", {"groups": 2}, "one_conv_a_group"),
-        ("depthwise_conv", {"strides": 2, "dilation_rate": 2}, "phases"),
-    ],
-    ids=["strides-and-dilation", "groups", "depthwise-strides-and-dilation"],
-)
-def test_what_tensorflow_does_badly_is_done_otherwise(operation, options, formulation):
-    case = table.Case(operation, convolution(2, 3, **options), (2, 5, 5, 4), "float32", "", "cpu")
-    assert table._first_row(case._replace(backend="tensorflow")) == formulation
-    assert table._first_row(case._replace(backend="torch")) == "native"
 
 
 # Layout.

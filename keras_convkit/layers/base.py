@@ -11,6 +11,7 @@ from keras_convkit import arguments, input_checks
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
 from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import Shape
+from keras_convkit.lowering import preference
 
 # The kinds of Keras objects that a constructor takes, by the last word of the argument's name.
 KERAS_OBJECTS = {
@@ -58,6 +59,7 @@ class SpatialLayer(keras.layers.Layer):
         arguments.check_dtype(self.compute_dtype, self.dtypes, self.owner)
         self.data_format = arguments.data_format(data_format, self.owner)
         self.axes = SpatialAxes(self.rank, self.data_format)
+        self.preferred = None
 
     @property
     def owner(self) -> str:
@@ -69,7 +71,27 @@ class SpatialLayer(keras.layers.Layer):
         # its tensors, and the message is to be the same on all of them.
         inputs = input_checks.as_tensor(inputs, self.owner)
         self.check_shape(input_checks.static_shape(inputs.shape, self.owner))
-        return super().__call__(inputs, *args, **kwargs)
+        if not self._preferred:
+            return super().__call__(inputs, *args, **kwargs)
+        with preference.preferring(self._preferred):
+            return super().__call__(inputs, *args, **kwargs)
+
+    @property
+    def preferred(self) -> dict[str, str] | None:
+        """How this layer's operations are carried out, where they can be; `None` by default.
+
+        A word for all operations or `{operation: word}`, as `keras_convkit.lowering.prefer` takes
+        them. It goes before the choice of a block and of the process, and isn't saved: it is about
+        the machine that computes, not about the model.
+        """
+        return dict(self._preferred) or None
+
+    @preferred.setter
+    def preferred(self, value: str | dict[str, str] | None) -> None:
+        owner = f"{self.owner}.preferred"
+        operations = value if isinstance(value, dict) else {}
+        word = None if isinstance(value, dict) else value
+        self._preferred = preference.parse(word, operations, owner)
 
     def check_shape(self, shape: Shape) -> None:
         """Raises `ValueError` for an input shape that the layer can't take."""

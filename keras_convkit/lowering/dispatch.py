@@ -8,7 +8,8 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution, Upsampling
-from keras_convkit.lowering import grouped, layout, native, phases, resampling, table, taps
+from keras_convkit.lowering import grouped, layout, limits, native, phases, resampling, taps
+from keras_convkit.lowering.preference import choose
 
 Description = Convolution | TransposedConvolution
 # What carries an operation out: (x, kernel, description) -> y, with one batch axis.
@@ -46,17 +47,17 @@ def conv_transpose(
 
 def upsample(x: Any, description: Upsampling) -> Any:
     """`x` with its spatial axes made longer."""
-    return UPSAMPLE[table.choose("upsample", description, x)](x, description)
+    return UPSAMPLE[choose("upsample", description, x)](x, description)
 
 
 def _run(x: Any, description: Description, bias: Any, operation: Callable[[Any, Any], Any]) -> Any:
     """`operation` on one batch axis, in a layout that the device computes in."""
     axes = description.axes
     x, unfold = layout.fold_batch(x, axes.rank)
-    empty = x.shape[0] == 0 and table.fails_on_empty_batch()
+    empty = x.shape[0] == 0 and limits.fails_on_empty_batch()
     if empty:
         x = ops.pad(x, [(0, 1)] + [(0, 0)] * (axes.rank + 1))
-    turned = not axes.channels_last and table.needs_channels_last(x)
+    turned = not axes.channels_last and limits.needs_channels_last(x)
     if turned:
         x = layout.to_channels_last(x, axes.rank)
         axes = SpatialAxes(axes.rank, "channels_last")
@@ -70,7 +71,7 @@ def _run(x: Any, description: Description, bias: Any, operation: Callable[[Any, 
 
 
 def _chosen(operation: str, x: Any, kernel: Any, description: Description) -> Any:
-    name = table.choose(operation, description, x)
+    name = choose(operation, description, x)
     return FORMULATIONS[operation][name](x, kernel, description)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Cropping, SpatialAxes
-from keras_convkit.lowering import table
+from keras_convkit.lowering import limits
+from keras_convkit.lowering.table import slices_by_operation
 
 
 def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
@@ -42,7 +43,7 @@ def sliced(x: Any, slices: Mapping[int, slice]) -> Any:
     slices = {axis: piece for axis, piece in slices.items() if piece != slice(None)}
     if not slices:
         return x
-    if table.slices_by_operation() and all(piece.step is None for piece in slices.values()):
+    if slices_by_operation() and all(piece.step is None for piece in slices.values()):
         return _slice_by_operation(x, slices)
     index = [slice(None)] * len(x.shape)
     for axis, piece in slices.items():
@@ -74,11 +75,11 @@ def crop(x: Any, description: Cropping) -> Any:
 def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
     """`x` plus one value a channel.
 
-    Of the input's rank, as Keras has it: a vector of one channel makes TensorFlow fuse the sum
-    with a 1x1 convolution, which then aborts in oneDNN.
+    By the tensors' own operator: on TensorFlow `ops.add` takes a vector as long as the last axis
+    for a channels-last bias, whatever its shape says.
     """
-    if axes.channels_last:
-        return ops.add(x, ops.reshape(bias, (1,) * (axes.rank + 1) + (-1,)))
-    # On TensorFlow `ops.add` takes a vector as long as the last axis for a channels-last bias,
-    # whatever its shape says; the tensors' own operator adds what it is given.
-    return x + ops.reshape(bias, (-1,) + (1,) * axes.rank)
+    if not axes.channels_last:
+        bias = ops.reshape(bias, (-1,) + (1,) * axes.rank)
+    elif bias.shape[0] == 1 and not limits.takes_one_channel_bias():
+        bias = ops.reshape(bias, (1,) * (axes.rank + 2))
+    return x + bias

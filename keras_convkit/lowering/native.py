@@ -12,7 +12,7 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Convolution, TransposedConvolution
-from keras_convkit.lowering import table
+from keras_convkit.lowering import limits
 from keras_convkit.lowering.layout import cut, spatial_slice
 from keras_convkit.lowering.padding import pad_around, pad_to_word
 
@@ -40,7 +40,7 @@ def _windowed(operation: Callable, x: Any, kernel: Any, convolution: Convolution
 def conv_transpose(x: Any, kernel: Any, description: TransposedConvolution) -> Any:
     """Keras's own where that is what was asked for, else cut out of the full output."""
     word = description.native_word()
-    if word == "same" and not table.takes_transposed_same():
+    if word == "same" and not limits.takes_transposed_same():
         word = None
     y = ops.conv_transpose(
         x,

@@ -7,14 +7,15 @@ length in a TensorFlow graph), each output step's source is computed as an index
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from keras import ops
 
 from keras_convkit.description import Convolution, Padding, SpatialAxes
-from keras_convkit.geometry import Pair
+from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import static_shape
-from keras_convkit.lowering import table
+from keras_convkit.lowering import limits
 from keras_convkit.lowering.layout import sliced
 
 # Amounts are ints, or scalar tensors where they follow from a length that isn't known.
@@ -37,10 +38,17 @@ def pad_to_valid(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
 
 def pad_to_word(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
     """`pad_to_valid`, but with the padding left to a native operation where a word says it all."""
-    word = convolution.native_word(convolution.axes.lengths(static_shape(x.shape)))
-    if word is None or (word == "same" and not table.takes_same(convolution.rank)):
-        return pad_to_valid(x, convolution)
-    return x, convolution.replace(padding=(word,) * convolution.rank)
+    in_a_word = _in_a_word(convolution, convolution.axes.lengths(static_shape(x.shape)))
+    return pad_to_valid(x, convolution) if in_a_word is None else (x, in_a_word)
+
+
+@lru_cache(maxsize=1024)
+def _in_a_word(convolution: Convolution, lengths: tuple[Length, ...]) -> Convolution | None:
+    """The same convolution with a word for its padding that native operations take, if any."""
+    word = convolution.native_word(lengths)
+    if word is None or (word == "same" and not limits.takes_same(convolution.rank)):
+        return None
+    return convolution.replace(padding=(word,) * convolution.rank)
 
 
 def _same_amounts(n: Any, s: int, e: int) -> Amounts:

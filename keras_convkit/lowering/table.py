@@ -1,81 +1,25 @@
-"""Which formulation is used when: one table, read from the top, the first row that fits wins.
+"""Which formulation is used when: one table, read from the top.
 
-A row that is there because the native operation fails or is wrong says so; a row that is there
-because it is faster names its measurement. The backend and the device are read here, through
-Keras's public functions, and nowhere else in the package.
+The first row that fits, and whose formulation `limits` lets compute the case, wins. A row that is
+there because it is faster names its measurement: the factors are those of a 3x3 layer on 8 images
+of 56x56x64 (transposed: 4x4 on 28x28x64, and 3x3x3 on 8x8x8x32) on 4 cores, forward and gradient.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import platform
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
-from keras_convkit.description import Convolution, TransposedConvolution, Upsampling
-from keras_convkit.input_checks import Shape, static_shape
-
-Description = Convolution | TransposedConvolution | Upsampling
-
-
-class Case(NamedTuple):
-    """One call, as far as the choice depends on it."""
-
-    operation: str
-    description: Description
-    shape: Shape
-    dtype: str
-    backend: str
-    device: str
-
-    @property
-    def float32(self) -> bool:
-        return self.dtype == "float32"
-
-    @property
-    def linear(self) -> bool:
-        return self.description.interpolation == "linear"
-
-    @property
-    def resizable(self) -> bool:
-        """Whether image resizing takes it: two axes at most, whose lengths are known."""
-        axes = self.description.axes
-        return axes.rank < 3 and None not in axes.lengths(self.shape) and 0 not in self.shape
-
-    @property
-    def power_of_two_sizes(self) -> bool:
-        return all(size & (size - 1) == 0 for size in self.description.sizes)
-
-    @property
-    def depthwise(self) -> bool:
-        """Whether each channel is a group of its own, and there is more than one."""
-        return self.description.groups == self.description.axes.channels(self.shape) > 1
-
-    @property
-    def taps(self) -> int:
-        return math.prod(self.description.kernel_size)
-
-    @property
-    def phases(self) -> int:
-        """The number of convolutions that a transposed one is taken apart into."""
-        return math.prod(map(min, self.description.strides, self.description.kernel_size))
-
-    @property
-    def strided_and_dilated(self) -> bool:
-        return max(self.description.strides) > 1 and max(self.description.dilation_rate) > 1
-
-    @property
-    def grouped(self) -> bool:
-        return self.description.groups > 1
+from keras_convkit.lowering.case import Case
+from keras_convkit.lowering.limits import ANY, can
 
 
 class Row(NamedTuple):
     operation: str
-    backend: str
+    engine: str
     device: str
     when: Callable[[Case], bool]
     formulation: str
@@ -84,13 +28,12 @@ class Row(NamedTuple):
     def fits(self, case: Case) -> bool:
         return (
             self.operation == case.operation
-            and self.backend in (case.backend, ANY)
+            and self.engine in (case.engine, ANY)
             and self.device in (case.device, ANY)
             and self.when(case)
         )
 
 
-ANY = "any"
 # What is unrolled into more parts than this takes longer to compile than it can save: 7x7 taps
 # still compile in a second.
 MANY = 64
@@ -100,13 +43,7 @@ def always(case: Case) -> bool:
     return True
 
 
-# The factors are those of a 3x3 layer on 8 images of 56x56x64 (transposed: 4x4 on 28x28x64, and
-# 3x3x3 on 8x8x8x32) on 4 cores, forward and gradient.
 TABLE = (
-    Row(
-        "conv", "tensorflow", ANY, lambda case: case.strided_and_dilated, "phases",
-        "tf.nn.convolution refuses strides together with dilation",
-    ),
     Row(
         "conv", "tensorflow", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the CPU's grouped kernel needs XLA, its depthwise one doesn't",
@@ -117,88 +54,44 @@ TABLE = (
         "and 130 times slower",
     ),
     Row(
-        "conv", "jax", "cpu", lambda case: case.depthwise, "as_depthwise",
+        "conv", "xla", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the rows of depthwise_conv know better",
     ),
     Row(
-        "conv", "jax", "cpu", lambda case: case.grouped, "one_conv_a_group",
+        "conv", "xla", "cpu", lambda case: case.grouped, "one_conv_a_group",
         "XLA doesn't vectorize groups on a CPU: 4 and 45 times slower",
     ),
     Row("conv", ANY, ANY, always, "native", ""),
-    Row(
-        "depthwise_conv", "tensorflow", ANY, lambda case: case.description.rank == 3, "taps",
-        "there is no native 3D operation",
-    ),
+    Row("conv", ANY, ANY, always, "phases", ""),
     Row(
         "depthwise_conv", "tensorflow", ANY, lambda case: case.strided_and_dilated, "phases",
         "the native one computes at stride 1 and throws most of it away",
     ),
     Row(
-        "depthwise_conv", "jax", "cpu", lambda case: case.taps <= MANY, "taps",
+        "depthwise_conv", "xla", "cpu", lambda case: case.taps <= MANY, "taps",
         "XLA fuses the products, and doesn't vectorize the native one: 42 and 3.7 times slower",
     ),
     Row("depthwise_conv", ANY, ANY, always, "native", ""),
+    Row("depthwise_conv", ANY, ANY, always, "taps", ""),
     Row(
-        "conv_transpose", ANY, ANY, lambda case: case.grouped, "phases",
-        "no native transposed convolution of Keras takes groups",
-    ),
-    Row(
-        "conv_transpose", "tensorflow", "cpu",
-        lambda case: max(case.description.dilation_rate) > 1
-        and (case.description.rank == 3 or not onednn()), "phases",
-        "the CPU's own kernels take no dilation, and the gradient of oneDNN's 3D one fails in a "
-        "graph",
-    ),
-    Row(
-        "conv_transpose", "jax", "cpu", lambda case: case.phases <= MANY, "phases",
+        "conv_transpose", "xla", "cpu", lambda case: case.phases <= MANY, "phases",
         "XLA's gradient of the native one isn't vectorized on a CPU: 2D 1.5 and 11, 3D 24 and 9 "
         "times slower",
     ),
-    Row(
-        "conv_transpose", "torch", "cpu",
-        lambda case: case.description.axes.channels_last and case.shape[0] == case.shape[-1] == 1,
-        "phases",
-        "the weight's gradient of one sample of one channel fails: 'grad_weight needs to be "
-        "contiguous'",
-    ),
     Row("conv_transpose", ANY, ANY, always, "native", ""),
-    Row(
-        "upsample", ANY, ANY, lambda case: case.description.interpolation == "nearest", "repeat",
-        "exact, in every rank",
-    ),
-    Row(
-        "upsample", "torch", ANY, lambda case: case.resizable and case.linear, "native",
-        "one fused kernel",
-    ),
-    Row(
-        "upsample", "tensorflow", ANY,
-        lambda case: case.resizable and case.linear and case.float32 and case.power_of_two_sizes,
-        "native",
-        "one fused kernel, exact where its float32 centres are; in other dtypes XLA's gradient of "
-        "it is wrong, and XLA has none for the cubic one",
-    ),
+    Row("conv_transpose", ANY, ANY, always, "phases", ""),
+    Row("upsample", ANY, ANY, always, "repeat", "nearest neighbors: exact, in every rank"),
+    Row("upsample", ANY, ANY, always, "native", "one fused kernel"),
     Row("upsample", ANY, ANY, always, "phases", ""),
 )  # fmt: skip
 
 
-def choose(operation: str, description: Description, x: Any) -> str:
-    """The name of the formulation for this call."""
-    shape, dtype = static_shape(x.shape), keras.backend.standardize_dtype(x.dtype)
-    backend, device = keras.backend.backend(), device_of(x)
-    return _first_row(Case(operation, description, shape, dtype, backend, device))
-
-
 @lru_cache(maxsize=4096)
-def _first_row(case: Case) -> str:
-    return next(row.formulation for row in TABLE if row.fits(case))
-
-
-def needs_channels_last(x: Any) -> bool:
-    """Whether the native operations of this device take no `channels_first`.
-
-    TensorFlow's on a CPU do only for some dtypes and only where oneDNN is on.
-    """
-    return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
+def first(case: Case, preferred: str | None = None) -> str:
+    """`preferred` if it can compute the case, else the first row's that fits and can."""
+    if preferred is not None and can(preferred, case):
+        return preferred
+    return next(row.formulation for row in TABLE if row.fits(case) and can(row.formulation, case))
 
 
 def slices_by_operation() -> bool:
@@ -208,42 +101,3 @@ def slices_by_operation() -> bool:
     gradient of an index is one thread's work, that of the operation a padding.
     """
     return keras.backend.backend() == "tensorflow"
-
-
-def takes_same(rank: int) -> bool:
-    """Whether the native convolution can be trusted with 'same'.
-
-    TensorFlow fuses a padding with the 3D convolution behind it, and then forgets the
-    convolution's own 'same'.
-    """
-    return rank < 3 or keras.backend.backend() != "tensorflow"
-
-
-def takes_transposed_same() -> bool:
-    """Whether the native transposed convolution can be trusted with 'same'.
-
-    On torch Keras's is cut out of the full output, as ours is, and was cut wrongly before 3.15.
-    """
-    return keras.backend.backend() != "torch"
-
-
-def onednn() -> bool:
-    """Whether TensorFlow computes on this CPU with oneDNN: its default on Linux alone."""
-    return platform.system() == "Linux" and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
-
-
-def fails_on_empty_batch() -> bool:
-    """Whether the native operations answer an empty batch with a wrong shape."""
-    return keras.backend.backend() == "tensorflow"
-
-
-def device_of(x: Any) -> str:
-    """`"cpu"`, `"gpu"` or another kind of device that will compute with `x`."""
-    if keras.backend.backend() == "torch":
-        return "cpu" if str(x.device).startswith("cpu") else "gpu"
-    return _default_device()
-
-
-@lru_cache(maxsize=1)
-def _default_device() -> str:
-    return keras.distribution.list_devices()[0].partition(":")[0].lower()

@@ -1,0 +1,105 @@
+"""One call, as far as the choice of its formulation depends on it.
+
+The backend and the device are read here, through Keras's public functions.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_convkit.description import Convolution, TransposedConvolution, Upsampling
+from keras_convkit.input_checks import Shape, static_shape
+
+Description = Convolution | TransposedConvolution | Upsampling
+
+
+class Case(NamedTuple):
+    """An operation, its description, and what it is applied to and where.
+
+    `engine` is what the speed depends on: `"xla"` for whatever XLA compiles, else the backend.
+    """
+
+    operation: str
+    description: Description
+    shape: Shape
+    dtype: str
+    backend: str
+    engine: str
+    device: str
+
+    @property
+    def float32(self) -> bool:
+        return self.dtype == "float32"
+
+    @property
+    def linear(self) -> bool:
+        return self.description.interpolation == "linear"
+
+    @property
+    def nearest(self) -> bool:
+        return self.description.interpolation == "nearest"
+
+    @property
+    def resizable(self) -> bool:
+        """Whether image resizing takes it: two axes at most, whose lengths are known."""
+        axes = self.description.axes
+        return axes.rank < 3 and None not in axes.lengths(self.shape) and 0 not in self.shape
+
+    @property
+    def power_of_two_sizes(self) -> bool:
+        return all(size & (size - 1) == 0 for size in self.description.sizes)
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel is a group of its own, and there is more than one."""
+        return self.description.groups == self.description.axes.channels(self.shape) > 1
+
+    @property
+    def taps(self) -> int:
+        return math.prod(self.description.kernel_size)
+
+    @property
+    def phases(self) -> int:
+        """The number of convolutions that a transposed one is taken apart into."""
+        return math.prod(map(min, self.description.strides, self.description.kernel_size))
+
+    @property
+    def dilated(self) -> bool:
+        return max(self.description.dilation_rate) > 1
+
+    @property
+    def strided_and_dilated(self) -> bool:
+        return max(self.description.strides) > 1 and self.dilated
+
+    @property
+    def grouped(self) -> bool:
+        return self.description.groups > 1
+
+
+def case_of(operation: str, description: Description, x: Any) -> Case:
+    backend = keras.backend.backend()
+    return Case(
+        operation,
+        description,
+        static_shape(x.shape),
+        keras.backend.standardize_dtype(x.dtype),
+        backend,
+        "xla" if backend == "jax" else backend,
+        device_of(x),
+    )
+
+
+def device_of(x: Any) -> str:
+    """`"cpu"`, `"gpu"` or another kind of device that will compute with `x`."""
+    if keras.backend.backend() == "torch":
+        return "cpu" if str(x.device).startswith("cpu") else "gpu"
+    return _default_device()
+
+
+@lru_cache(maxsize=1)
+def _default_device() -> str:
+    return keras.distribution.list_devices()[0].partition(":")[0].lower()

@@ -1,0 +1,150 @@
+"""What a formulation cannot compute, or gets wrong: a formulation is never chosen beyond these.
+
+The rows say which cases; the functions below, the smaller faults that a formulation works around.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_convkit.lowering.case import Case, device_of
+
+ANY = "any"
+
+
+class Limit(NamedTuple):
+    operation: str
+    formulation: str
+    backend: str
+    device: str
+    when: Callable[[Case], bool]
+    why: str
+
+    def excludes(self, formulation: str, case: Case) -> bool:
+        return (
+            self.operation == case.operation
+            and self.formulation == formulation
+            and self.backend in (case.backend, ANY)
+            and self.device in (case.device, ANY)
+            and self.when(case)
+        )
+
+
+def onednn() -> bool:
+    """Whether TensorFlow computes on this CPU with oneDNN: its default on Linux alone."""
+    return platform.system() == "Linux" and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+
+
+LIMITS = (
+    Limit(
+        "conv", "native", "tensorflow", ANY, lambda case: case.strided_and_dilated,
+        "tf.nn.convolution refuses strides together with dilation",
+    ),
+    Limit(
+        "conv", "one_conv_a_group", ANY, ANY, lambda case: not case.grouped,
+        "there are no groups",
+    ),
+    Limit(
+        "conv", "as_depthwise", ANY, ANY, lambda case: not case.depthwise,
+        "its groups have several channels",
+    ),
+    Limit(
+        "conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
+        "there is nothing to take apart",
+    ),
+    Limit(
+        "depthwise_conv", "native", "tensorflow", ANY, lambda case: case.description.rank == 3,
+        "there is no such operation",
+    ),
+    Limit(
+        "depthwise_conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
+        "there is nothing to take apart",
+    ),
+    Limit(
+        "conv_transpose", "native", ANY, ANY, lambda case: case.grouped,
+        "no native transposed convolution of Keras takes groups",
+    ),
+    Limit(
+        "conv_transpose", "native", "tensorflow", "cpu",
+        lambda case: case.dilated and (case.description.rank == 3 or not onednn()),
+        "the CPU's own kernels take no dilation, and the gradient of oneDNN's 3D one fails in a "
+        "graph",
+    ),
+    Limit(
+        "conv_transpose", "native", "torch", "cpu",
+        lambda case: case.description.axes.channels_last and case.shape[0] == case.shape[-1] == 1,
+        "the weight's gradient of one sample of one channel fails: 'grad_weight needs to be "
+        "contiguous'",
+    ),
+    Limit(
+        "upsample", "repeat", ANY, ANY, lambda case: not case.nearest,
+        "its values are not those of the input",
+    ),
+    Limit(
+        "upsample", "phases", ANY, ANY, lambda case: case.nearest,
+        "a copy needs no filter",
+    ),
+    Limit(
+        "upsample", "native", ANY, ANY, lambda case: not (case.linear and case.resizable),
+        "image resizing takes two axes of known length, its cubic one is inexact on TensorFlow "
+        "and another one on torch",
+    ),
+    Limit(
+        "upsample", "native", "tensorflow", ANY,
+        lambda case: not (case.float32 and case.power_of_two_sizes),
+        "its float32 centres are exact for powers of two alone; in other dtypes XLA's gradient of "
+        "it is wrong",
+    ),
+    Limit(
+        "upsample", "native", "jax", ANY, lambda case: True,
+        "its product with a matrix spreads one infinity over the whole axis",
+    ),
+)  # fmt: skip
+
+
+def can(formulation: str, case: Case) -> bool:
+    """Whether `formulation` computes `case`, and rightly."""
+    return not any(limit.excludes(formulation, case) for limit in LIMITS)
+
+
+def needs_channels_last(x: Any) -> bool:
+    """Whether the native operations of this device take no `channels_first`.
+
+    TensorFlow's on a CPU do only for some dtypes and only where oneDNN is on.
+    """
+    return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
+
+
+def takes_same(rank: int) -> bool:
+    """Whether the native convolution can be trusted with 'same'.
+
+    TensorFlow fuses a padding with the 3D convolution behind it, and then forgets the
+    convolution's own 'same'.
+    """
+    return rank < 3 or keras.backend.backend() != "tensorflow"
+
+
+def takes_transposed_same() -> bool:
+    """Whether the native transposed convolution can be trusted with 'same'.
+
+    On torch Keras's is cut out of the full output, as ours is, and was cut wrongly before 3.15.
+    """
+    return keras.backend.backend() != "torch"
+
+
+def takes_one_channel_bias() -> bool:
+    """Whether a bias vector of one channel can be added as it is.
+
+    TensorFlow fuses the sum with a 1x1 convolution, which then aborts in oneDNN.
+    """
+    return keras.backend.backend() != "tensorflow"
+
+
+def fails_on_empty_batch() -> bool:
+    """Whether the native operations answer an empty batch with a wrong shape."""
+    return keras.backend.backend() == "tensorflow"
