@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_convkit import arguments, input_checks, lowering
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
+from keras_convkit.geometry import Length
 from keras_convkit.input_checks import Shape
 from keras_convkit.ops.operation import SpatialOperation, serializable
 
@@ -257,10 +258,9 @@ class Conv(SpatialOperation):
         return description
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: Convolution) -> Shape:
-        shape, kernel = shapes
-        lengths = description.output_lengths(description.axes.lengths(shape))
-        return description.axes.output_shape(shape, lengths, kernel[-1])
+    def output_channels(cls, shapes: Sequence[Shape], description: Convolution) -> Length:
+        _, kernel = shapes
+        return kernel[-1]
 
     @classmethod
     def compute(cls, tensors: Sequence[Any], description: Convolution) -> Any:
@@ -287,10 +287,9 @@ class DepthwiseConv(SpatialOperation):
         return description
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: Convolution) -> Shape:
-        shape, kernel = shapes
-        lengths = description.output_lengths(description.axes.lengths(shape))
-        return description.axes.output_shape(shape, lengths, kernel[-2] * kernel[-1])
+    def output_channels(cls, shapes: Sequence[Shape], description: Convolution) -> Length:
+        _, kernel = shapes
+        return kernel[-2] * kernel[-1]
 
     @classmethod
     def compute(cls, tensors: Sequence[Any], description: Convolution) -> Any:
@@ -319,10 +318,9 @@ class SeparableConv(DepthwiseConv):
         return description
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: Convolution) -> Shape:
-        shape, _, pointwise = shapes
-        lengths = description.output_lengths(description.axes.lengths(shape))
-        return description.axes.output_shape(shape, lengths, pointwise[-1])
+    def output_channels(cls, shapes: Sequence[Shape], description: Convolution) -> Length:
+        *_, pointwise = shapes
+        return pointwise[-1]
 
     @classmethod
     def compute(cls, tensors: Sequence[Any], description: Convolution) -> Any:
@@ -351,10 +349,9 @@ class ConvTranspose(SpatialOperation):
         return description
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: TransposedConvolution) -> Shape:
-        shape, kernel = shapes
-        lengths = description.output_lengths(description.axes.lengths(shape))
-        return description.axes.output_shape(shape, lengths, kernel[-2] * description.groups)
+    def output_channels(cls, shapes: Sequence[Shape], description: TransposedConvolution) -> Length:
+        _, kernel = shapes
+        return kernel[-2] * description.groups
 
     @classmethod
     def compute(cls, tensors: Sequence[Any], description: TransposedConvolution) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from keras_convkit import input_checks
+from keras_convkit.geometry import Length
 from keras_convkit.input_checks import Shape
 
 serializable = keras.saving.register_keras_serializable(package="keras_convkit.ops")
@@ -17,8 +18,8 @@ class SpatialOperation(keras.Operation):
     """A function of tensors, as the node that it becomes in a functional model.
 
     A subclass says, from the shapes of its tensors and the caller's options, what the checked
-    description of the work is (`describe`), what comes out of it (`output_shape`) and how it is
-    computed (`compute`).
+    description of the work is (`describe`), how many channels come out (`output_channels`) and how
+    it is computed (`compute`).
     """
 
     function: ClassVar[str]
@@ -33,12 +34,19 @@ class SpatialOperation(keras.Operation):
         raise NotImplementedError
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: Any) -> Shape:
-        raise NotImplementedError
+    def output_channels(cls, shapes: Sequence[Shape], description: Any) -> Length:
+        """As many as the input has, unless a subclass knows better."""
+        return description.axes.channels(shapes[0])
 
     @classmethod
     def compute(cls, tensors: Sequence[Any], description: Any) -> Any:
         raise NotImplementedError
+
+    @classmethod
+    def output_shape(cls, shapes: Sequence[Shape], description: Any) -> Shape:
+        axes, shape = description.axes, shapes[0]
+        lengths = description.output_lengths(axes.lengths(shape))
+        return axes.output_shape(shape, lengths, cls.output_channels(shapes, description))
 
     @classmethod
     def apply(cls, tensors: Sequence[Any], **options: Any) -> Any:

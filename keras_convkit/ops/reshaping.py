@@ -156,12 +156,6 @@ class Reshaping(SpatialOperation):
         return description
 
     @classmethod
-    def output_shape(cls, shapes: Sequence[Shape], description: Any) -> Shape:
-        axes, (shape,) = description.axes, shapes
-        lengths = description.output_lengths(axes.lengths(shape))
-        return axes.output_shape(shape, lengths, axes.channels(shape))
-
-    @classmethod
     def compute(cls, tensors: Sequence[Any], description: Any) -> Any:
         return cls.lower(*tensors, description)
 
