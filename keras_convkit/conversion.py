@@ -14,9 +14,9 @@ from collections import Counter
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_convkit import layers
-from keras_convkit.layers.base import SpatialLayer
 
 PACKAGE = "keras_convkit"
 OURS: dict[str, type] = {name: getattr(layers, name) for name in layers.__all__}
@@ -235,6 +235,8 @@ class _Conversion:
             for layer in old.layers:
                 self._replace_attributes(layer, layers[layer.name])
             return
+        if _is_functional(old):
+            return  # its constructor has drawn the graph already, with the layers that it made
         before = _attributes(old)
         for name, value in _attributes(new).items():
             replacement = self._replacement(new, before.get(name), value)
@@ -246,8 +248,8 @@ class _Conversion:
         if isinstance(new, keras.layers.Layer):
             return self._layer_replacement(parent, old, new)
         if isinstance(new, dict) and isinstance(old, dict):
-            items = {k: self._replacement(parent, old.get(k), v) for k, v in new.items()}
-            return items if any(items[key] is not new[key] for key in new) else new
+            by_key = {key: self._replacement(parent, old.get(key), new[key]) for key in new}
+            return by_key if any(by_key[key] is not new[key] for key in new) else new
         if isinstance(new, (list, tuple)) and isinstance(old, (list, tuple)):
             pairs = zip(old, new, strict=False)
             items = [self._replacement(parent, *pair) for pair in pairs]
@@ -259,7 +261,7 @@ class _Conversion:
     def _layer_replacement(self, parent: Any, old: Any, new: Any) -> Any:
         if id(old) in self.replaced:
             replacement = self.replaced[id(old)]
-        elif type(old) is not type(new):
+        elif type(old) is not type(new) and old.name == new.name:
             return new  # its config was in its parent's
         elif self._is_source(old) or (
             _is_graph(old) and any(map(self._is_source, _all_layers(old)))
@@ -267,6 +269,7 @@ class _Conversion:
             replacement = self.replaced[id(old)] = self._rebuilt(old)
             self._replace_attributes(old, replacement)
         else:
+            new.name = old.name  # that a constructor had made up anew
             self._replace_attributes(old, new)
             return new
         # In its place, so that the order of the weights stays; assigned only, the layer before it
@@ -276,7 +279,7 @@ class _Conversion:
         return replacement
 
     def _look_for_what_stayed(self, converted: Any) -> None:
-        """A model may make layers in its constructor and keep them nowhere but in its graph."""
+        """A model's constructor may draw a graph of layers that it makes."""
         kept = {layer.name for layer in self.kept.values()}
         stayed = [
             f"{type(layer).__name__} {layer.name!r}"
@@ -285,9 +288,9 @@ class _Conversion:
         ]
         if stayed and self.strict:
             raise ValueError(
-                f"{self.owner}: {type(converted).__name__} makes these layers anew in its own "
-                "constructor and keeps them on no attribute, so they can't be converted "
-                f"(strict=False leaves them as they are): {', '.join(stayed)}"
+                f"{self.owner}: {type(converted).__name__} has a graph that a constructor draws, "
+                "with layers that it makes; these can't be converted (strict=False leaves them as "
+                f"they are): {', '.join(stayed)}"
             )
 
 
@@ -300,8 +303,11 @@ def _is_graph(layer: Any) -> bool:
     """Whether the config of `layer` holds the layers in it: functional and Sequential models."""
     if isinstance(layer, keras.Sequential):
         return True
-    functional = isinstance(layer, keras.Model) and hasattr(layer, "operations")
-    return functional and "layers" in layer.get_config()
+    return _is_functional(layer) and "layers" in layer.get_config()
+
+
+def _is_functional(layer: Any) -> bool:
+    return isinstance(layer, keras.Model) and hasattr(layer, "operations")
 
 
 def _attributes(layer: Any) -> dict[str, Any]:
@@ -325,10 +331,10 @@ def _identity(cls: type) -> dict[str, Any]:
     }
 
 
-def _beyond_built_in(layer: SpatialLayer, target: type) -> str | None:
+def _beyond_built_in(layer: Any, target: type) -> str | None:
     """The options of one of our layers that the built-in one lacks, in words, or `None`."""
     config = layer.get_config()
-    known = inspect.signature(target).parameters  # type: ignore[arg-type]
+    known = inspect.signature(target).parameters
     unknown = [
         f"{name}={config[name]!r}" for name in layer.added_defaults if name in config.keys() - known
     ]
@@ -374,8 +380,13 @@ def _carry_state(model: Any, converted: Any, owner: str) -> None:
             f"{owner}: {type(model).__name__} {model.name!r} was rebuilt with other variables than "
             f"it had: {[v.path for v in new_variables]} for {[v.path for v in old_variables]}"
         )
+    _copy(old_variables, new_variables)
+
+
+def _copy(old_variables: list[Any], new_variables: list[Any]) -> None:
+    """Values in memory of their own: JAX's trainer gives away that of the model it trains."""
     for old, new in zip(old_variables, new_variables, strict=True):
-        new.assign(old.value)
+        new.assign(np.array(keras.ops.convert_to_numpy(old), copy=True))
 
 
 def _carry_compilation(model: Any, converted: Any, owner: str) -> None:
@@ -396,5 +407,4 @@ def _carry_compilation(model: Any, converted: Any, owner: str) -> None:
         return
     if not converted.optimizer.built:
         converted.optimizer.build(converted.trainable_variables)
-    for old, new in zip(optimizer.variables, converted.optimizer.variables, strict=True):
-        new.assign(old.value)
+    _copy(optimizer.variables, converted.optimizer.variables)
