@@ -1,0 +1,88 @@
+"""A member of every family of keras.applications, converted: the same model, and back again.
+
+`KERAS_CONVKIT_LONG=1` takes all families, which is minutes of compiling on JAX; else a small model.
+Run on its own with `-s`, it prints the errors: `docs/conversion.md` has them.
+"""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+from keras import applications
+
+from keras_convkit import conversion, convert, to_builtin
+from keras_convkit.parity.differentiation import differentiate, to_numpy
+
+# The smallest images that each takes; the larger ones of some would change nothing but the time.
+MODELS = {
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "ResNet50": 32,
+    "ResNet50V2": 32,
+    "ConvNeXtTiny": 32,
+    "DenseNet121": 32,
+    "NASNetMobile": 32,
+    "Xception": 71,
+    "InceptionV3": 75,
+    "InceptionResNetV2": 75,
+    "VGG16": 32,
+}
+IN_SHORT = ("MobileNetV2",)
+NOT_ON_TORCH = ("NASNetMobile",)  # Keras says so when it is made
+CHOSEN = MODELS if os.environ.get("KERAS_CONVKIT_LONG") else IN_SHORT
+MODE = {"tensorflow": "compiled", "jax": "compiled", "torch": "eager"}
+
+
+def make(name):
+    """The model with random weights that keep numbers of order 1 through all of its depth."""
+    keras.utils.set_random_seed(1)
+    size = MODELS[name]
+    arguments = {"input_shape": (size, size, 3), "weights": None, "classes": 10}
+    if "include_preprocessing" in applications.__dict__[name].__code__.co_varnames:
+        arguments["include_preprocessing"] = False
+    return getattr(applications, name)(**arguments)
+
+
+def error(value, expected):
+    return float(np.abs(value - expected).max() / np.abs(expected).max())
+
+
+def differentiated(model, x, cotangent):
+    result = differentiate(model, x, cotangent, MODE[keras.backend.backend()])
+    return result.output, [result.input_gradient, *result.weight_gradients]
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_converted_model_is_the_same_and_so_is_the_way_back(name):
+    if name in NOT_ON_TORCH and keras.backend.backend() == "torch":
+        pytest.skip("Keras has it not on torch")
+    model = make(name)
+    there = convert(model)
+    changes = conversion.changed_layers(model, there)
+    assert changes
+    assert there.count_params() == model.count_params()
+    assert [layer.name for layer in there.layers] == [layer.name for layer in model.layers]
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, size=(2, *model.input_shape[1:])).astype("float32")
+    cotangent = rng.normal(size=(2, 10)).astype("float32")
+    output, gradients = differentiated(there, x, cotangent)
+    expected, expected_gradients = differentiated(model, x, cotangent)
+    output_error = error(output, expected)
+    largest = max(np.abs(g).max() for g in expected_gradients)
+    gradient_error = max(
+        float(np.abs(g - e).max() / largest)
+        for g, e in zip(gradients, expected_gradients, strict=True)
+    )
+    print(f"\n| {name} | {sum(changes.values())} | {output_error:.1e} | {gradient_error:.1e} |")
+    assert output_error <= 1e-5
+    assert gradient_error <= 1e-4
+
+    back = to_builtin(there)
+    assert not conversion.changed_layers(model, back)
+    for old, new in zip(model.weights, back.weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(old.value), to_numpy(new.value))
