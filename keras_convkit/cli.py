@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keras_convkit import __version__
-from keras_convkit.parity.extras import MissingExtraError
+from keras_convkit.extras import MissingExtraError
 from keras_convkit.parity.models import MODELS
-from keras_convkit.parity.runner import ALL_MODES, BACKENDS, MODES
+from keras_convkit.parity.runner import ALL_MODES, MODES
+from keras_convkit.workers import BACKENDS
 
 PROGRAM = "keras-convkit"
 

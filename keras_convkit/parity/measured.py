@@ -12,6 +12,7 @@ from keras_convkit.parity import differentiation
 from keras_convkit.parity.expected import LEARNING_RATE, Case, weight_names
 from keras_convkit.parity.models import Layer, Model
 from keras_convkit.parity.quantities import Results, training_step
+from keras_convkit.workers import first_line
 
 LIBRARIES: dict[str, ModuleType] = {"ours": keras_convkit.layers, "built-in": keras.layers}
 
@@ -133,9 +134,3 @@ def _lack(layer: Layer, library: str) -> str | None:
     except Exception as error:
         return f"{layer.class_name}: {first_line(error)}"
     return None
-
-
-def first_line(error: BaseException) -> str:
-    """Returns an error's type and the first line of its message, cut to 200 characters."""
-    line = next((line for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {line.strip()}"[:200]

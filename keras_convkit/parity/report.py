@@ -26,9 +26,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from keras_convkit.extras import require
+from keras_convkit.files import write_text
 from keras_convkit.parity import quantities
 from keras_convkit.parity.comparison import BOUNDS, Cell, Column, Kind, Verdict
-from keras_convkit.parity.extras import require
 from keras_convkit.parity.outcome import Outcome
 
 SCHEMA = "keras-convkit-parity/1"
@@ -49,14 +50,12 @@ def check_requirements() -> None:
 
 def write_json(path: Path, outcome: Outcome) -> None:
     """Writes the JSON report, atomically."""
-    text = json.dumps(as_json(outcome), indent=2, allow_nan=False) + "\n"
-    quantities.write_atomically(path, lambda file: file.write(text.encode()))
+    write_text(path, json.dumps(as_json(outcome), indent=2, allow_nan=False) + "\n")
 
 
 def write_html(path: Path, outcome: Outcome) -> None:
     """Writes the HTML report, atomically."""
-    text = as_html(outcome)
-    quantities.write_atomically(path, lambda file: file.write(text.encode()))
+    write_text(path, as_html(outcome))
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_convkit.parity.extras import MissingExtraError, require
+from keras_convkit.extras import MissingExtraError, require
 
 Array = np.ndarray
 

@@ -18,22 +18,15 @@ object a line, each with an `event`:
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 import traceback
-from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from keras_convkit.parity import measured, quantities
 from keras_convkit.parity.expected import Case
 from keras_convkit.parity.models import MODELS, Model
-
-Send = Callable[..., None]
+from keras_convkit.workers import Send, first_line, sender, versions
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -43,32 +36,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("modes", type=lambda text: text.split(","))
     parser.add_argument("models", nargs="+", choices=MODELS)
     arguments = parser.parse_args(argv)
-    send = _sender()
+    send = sender()
     backend = keras.backend.backend()
     folder = arguments.folder / backend
     folder.mkdir(exist_ok=True)
     measured.standardize()
-    send("ready", versions={name: metadata.version(name) for name in ("keras", "numpy", backend)})
+    send("ready", versions=versions(backend))
     for name in arguments.models:
         case = Case.load(arguments.folder / f"{name}.npz")
         _measure(MODELS[name], case, "ours", arguments.modes, folder, send)
         _measure(MODELS[name], case, "built-in", arguments.modes[:1], folder, send)
     send("end")
-
-
-def _sender() -> Send:
-    """Returns the function that sends an event.
-
-    It keeps standard output to itself: whatever else prints, in Python or below it, prints to
-    standard error from here on.
-    """
-    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-    def send(event: str, **content: Any) -> None:
-        print(json.dumps({"event": event, **content}), file=stream, flush=True)
-
-    return send
 
 
 def _measure(
@@ -89,7 +67,7 @@ def _measure(
         # Any error of one model is a finding about that model, and the next one has its turn.
         except Exception as error:
             traceback.print_exc()
-            send("failed", **measurement, reason=measured.first_line(error))
+            send("failed", **measurement, reason=first_line(error))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from keras_convkit.parity import expected, quantities, runner
 from keras_convkit.parity.models import MODELS
 from keras_convkit.parity.runner import BackendRun, Measurement
 
-BACKENDS = runner.BACKENDS
-
 _WORKER = """
 import json, os, subprocess, sys, time
 

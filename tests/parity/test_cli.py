@@ -13,12 +13,13 @@ import keras
 import pytest
 
 import keras_convkit_launcher
-from keras_convkit import cli
+from keras_convkit import cli, workers
 from keras_convkit.parity import comparison, quantities, runner
-from tests.parity.outcomes import BACKENDS, fake_worker
+from keras_convkit.workers import BACKENDS
+from tests.parity.outcomes import fake_worker
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = [backend for backend in BACKENDS if runner.is_installed(backend)]
+INSTALLED = [backend for backend in BACKENDS if workers.is_installed(backend)]
 # The suite runs once a backend, and these tests start the backends themselves.
 ONCE = pytest.mark.skipif(
     keras.backend.backend() != INSTALLED[0],
@@ -152,7 +153,7 @@ def test_ctrl_c_leaves_no_process_and_no_report(monkeypatch, tmp_path, capsys):
         started.append(popen(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr(runner.subprocess, "Popen", start)
+    monkeypatch.setattr(workers.subprocess, "Popen", start)
     # A shell's background job inherits that Ctrl-C is ignored.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt = threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT])

@@ -7,7 +7,8 @@ from keras_convkit.parity import comparison, quantities
 from keras_convkit.parity.comparison import BOUNDS, Kind, Verdict
 from keras_convkit.parity.quantities import QUANTITIES
 from keras_convkit.parity.runner import BackendRun, Measurement
-from tests.parity.outcomes import BACKENDS, perfect_run, reference
+from keras_convkit.workers import BACKENDS
+from tests.parity.outcomes import perfect_run, reference
 
 MODEL = "eeg-extended"
 OURS = Measurement(MODEL, "ours", "compiled")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import keras_convkit
+from keras_convkit.extras import MissingExtraError
 from keras_convkit.parity import differentiation, expected, measured, runner, samples
-from keras_convkit.parity.extras import MissingExtraError
 from keras_convkit.parity.models import MODELS
+from keras_convkit.workers import BACKENDS
 
 EACH_MODEL = pytest.mark.parametrize("name", MODELS)
 PLAIN = [name for name in MODELS if not name.endswith("-extended")]
@@ -134,7 +135,7 @@ def test_a_case_survives_its_file(tmp_path):
         assert array.dtype == again.dtype
 
 
-@pytest.mark.parametrize("backend", runner.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_the_modes_of_the_command_are_modes_of_the_backend(backend):
     assert set(runner.MODES[backend]) <= set(runner.ALL_MODES[backend])
     assert set(runner.ALL_MODES[backend]) == set(differentiation.MODES[backend])

@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from keras_convkit import files
+from keras_convkit.extras import MissingExtraError
 from keras_convkit.parity import comparison, quantities, report
 from keras_convkit.parity.comparison import Verdict
-from keras_convkit.parity.extras import MissingExtraError
 from keras_convkit.parity.models import MODELS
 from keras_convkit.parity.outcome import Outcome
 from keras_convkit.parity.runner import BackendRun, Measurement
@@ -187,14 +188,14 @@ def test_colour_and_number_of_an_error(good, error, step, power):
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "report.html"
-    quantities.write_atomically(path, lambda file: file.write(b"old"))
+    files.write_atomically(path, lambda file: file.write(b"old"))
 
     def half(file):
         file.write(b"new")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quantities.write_atomically(path, half)
+        files.write_atomically(path, half)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
     plain = tmp_path / "plain"
