@@ -7,6 +7,7 @@ imported. `python -m keras_convkit` is the same where `import keras` works by it
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,15 +37,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_parity(commands)
+    _add_convert(commands)
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
-    except (MissingExtraError, OSError) as error:
+    except (MissingExtraError, OSError, CommandError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
+
+
+class CommandError(Exception):
+    """What a command could not do, in words for its user."""
 
 
 def _add_parity(commands: argparse._SubParsersAction) -> None:
@@ -135,6 +141,63 @@ def _parity(arguments: argparse.Namespace) -> int:
     return 0 if outcome.agrees else 1
 
 
+def _add_convert(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "convert",
+        help="replace the built-in layers of a saved model by ours, or ours by built-in ones",
+        description="Reads a .keras file, replaces its layers, and writes another one, whole or "
+        "not at all. Names, weights, topology and the compiled state stay.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("source", type=_model_file, metavar="IN.keras", help="the model to read")
+    parser.add_argument(
+        "target", type=_model_file, metavar="OUT.keras", help="where to write it; may be the same"
+    )
+    parser.add_argument(
+        "--to-builtin", action="store_true", help="the other way: from our layers to built-in ones"
+    )
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="leave a layer that can't be converted as it is, instead of writing nothing",
+    )
+    parser.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="read models that bring code of their own (Lambda layers), which is run",
+    )
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module to import first, one that registers the model's own classes; repeatable",
+    )
+    parser.set_defaults(run=_convert)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from keras_convkit.conversion import convert, convert_file, to_builtin
+
+    try:
+        for module in arguments.modules:
+            importlib.import_module(module)
+        changes = convert_file(
+            arguments.source,
+            arguments.target,
+            to_builtin if arguments.to_builtin else convert,
+            strict=not arguments.lenient,
+            safe=not arguments.unsafe,
+        )
+    except (ImportError, TypeError, ValueError) as error:
+        raise CommandError(f"{arguments.source}: nothing was written. {error}") from error
+    for name, count in sorted(changes.items()):
+        print(f"{count:6} {name}")
+    print(f"{sum(changes.values()):6} layers changed: {arguments.source} -> {arguments.target}")
+    return 0
+
+
 def _names(known: Sequence[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
@@ -156,6 +219,12 @@ def _file(text: str) -> Path:
     if not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {path.absolute().parent}")
     return path
+
+
+def _model_file(text: str) -> Path:
+    if not text.endswith(".keras"):
+        raise argparse.ArgumentTypeError(f"must end in .keras. Received: {text}")
+    return _file(text)
 
 
 def _seconds(text: str) -> float:

@@ -9,14 +9,18 @@ hang. Then weights, trainable flags and the compiled state are carried over.
 from __future__ import annotations
 
 import inspect
+import shutil
+import tempfile
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_convkit import layers
+from keras_convkit.files import write_atomically
 
 PACKAGE = "keras_convkit"
 OURS: dict[str, type] = {name: getattr(layers, name) for name in layers.__all__}
@@ -94,6 +98,31 @@ def changed_layers(before: Any, after: Any) -> Counter[str]:
     """Counts, by class name, the layers of `before` whose class is another one in `after`."""
     pairs = zip(_all_layers(before), _all_layers(after), strict=True)
     return Counter(type(a).__name__ for a, b in pairs if type(a) is not type(b))
+
+
+def convert_file(
+    source: Path, target: Path, function: Any = convert, *, strict: bool = True, safe: bool = True
+) -> Counter[str]:
+    """Reads a `.keras` file, converts its model, and writes the whole file or none.
+
+    Args:
+        source: The file to read.
+        target: The file to write; it may be the same.
+        function: `convert` or `to_builtin`.
+        strict: As these take it.
+        safe: Whether Keras refuses files that bring code of their own (`Lambda` layers).
+
+    Returns:
+        How many layers of which class have changed.
+    """
+    model = keras.saving.load_model(source, safe_mode=safe)
+    converted = function(model, strict=strict)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        converted.save(saved)
+        with saved.open("rb") as content:
+            write_atomically(target, lambda file: shutil.copyfileobj(content, file))
+    return changed_layers(model, converted)
 
 
 class _Conversion:
