@@ -66,8 +66,8 @@ def blocks(language):
     )
 
 
-def test_readme_example_prints_what_it_shows(tmp_path):
-    assert run(blocks("python")[0], tmp_path) == blocks("text")[0]
+def test_readme_examples_run_and_print_what_they_show(tmp_path):
+    assert run("\n".join(blocks("python")), tmp_path) == "".join(blocks("text"))
 
 
 def test_readme_example_is_refused_by_built_in_keras():
