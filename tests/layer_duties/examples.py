@@ -187,6 +187,8 @@ def trained(layer, name, arguments, steps=1):
     before = weights_of(randomize(layer))
     x = random_input(name, arguments)
     y = np.random.default_rng(3).normal(size=layer.compute_output_shape(x.shape))
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+    # What costs least: TensorFlow traces a graph for long, JAX compiles each operation by itself.
+    eagerly = keras.backend.backend() != "jax"
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", run_eagerly=eagerly)
     model.fit(x, y, epochs=steps, verbose=0)
     return before, weights_of(layer)

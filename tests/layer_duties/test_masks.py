@@ -20,6 +20,8 @@ from tests.layer_duties.examples import (
 class SeesMask(keras.layers.Layer):
     """Remembers the mask that Keras hands it."""
 
+    supports_masking = True  # or Keras warns of this layer too
+
     def call(self, inputs, mask=None):
         self.seen = mask
         return inputs
