@@ -6,6 +6,8 @@ are judged by the float64 reference, and peers are compared with the built-in la
 name.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -110,6 +112,17 @@ def rotated(turn, family, kind):
 examples = pytest.mark.parametrize(("name", "arguments"), EXAMPLES)
 in_one_rank = pytest.mark.parametrize(
     ("name", "arguments"), [rotated(0, family, kind) for family in FAMILIES for kind in KINDS]
+)
+each_class_in_one_way = pytest.mark.parametrize(
+    ("name", "arguments"),
+    # Three ranks a family: each family has both ways.
+    [
+        pytest.param(name, KINDS[kind](name), id=f"{name}-{kind}")
+        for name, kind in zip(CLASSES, itertools.cycle(KINDS))
+    ],
+)
+each_family = pytest.mark.parametrize(
+    "name", [FAMILIES[family].format(RANKS[i % 3]) for i, family in enumerate(FAMILIES)]
 )
 every_class = pytest.mark.parametrize("name", CLASSES)
 every_weighted = pytest.mark.parametrize("name", WEIGHTED)

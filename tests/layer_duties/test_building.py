@@ -10,9 +10,9 @@ from tests.layer_duties.examples import (
     LENGTHS,
     assert_close,
     built,
+    each_class_in_one_way,
     every_built_in,
     every_class,
-    examples,
     expected,
     in_one_rank,
     input_shape,
@@ -23,7 +23,7 @@ from tests.layer_duties.examples import (
 )
 
 
-@examples
+@each_class_in_one_way
 def test_weights_are_made_by_the_first_call_and_kept(name, arguments):
     layer = ours(name)(**arguments)
     assert not layer.built

@@ -19,7 +19,7 @@ from tests.layer_duties.examples import (
     SIZES,
     assert_close,
     built,
-    every_class,
+    each_family,
     expected,
     in_one_rank,
     ours,
@@ -56,7 +56,7 @@ def test_copies_of_models(rank, way):
     assert_branches_are_right(COPIES[way](model)(x), model, x)
 
 
-@every_class
+@each_family
 def test_calls_from_several_threads(name):
     """One layer, called by all at once with inputs of different lengths."""
     arguments = channels_last(name)
