@@ -25,12 +25,18 @@ every_model = pytest.mark.parametrize("kind", ZOO)
 of_layers_alone = pytest.mark.parametrize("kind", OF_LAYERS_ALONE)
 
 
+@pytest.fixture(scope="module")
+def originals():
+    return {}
+
+
 @pytest.fixture
-def original(kind, rank):
-    """A model of the zoo, an input, and what it answers."""
-    model = randomize(ZOO[kind](rank))
-    x = images(rank)
-    return model, x, outputs_of(model, x)
+def original(kind, rank, originals):
+    """A model of the zoo, an input, and what it answers: made once, since no test may change it."""
+    if (kind, rank) not in originals:
+        model, x = randomize(ZOO[kind](rank)), images(rank)
+        originals[kind, rank] = model, x, outputs_of(model, x)
+    return originals[kind, rank]
 
 
 @every_rank

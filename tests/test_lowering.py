@@ -21,6 +21,7 @@ from keras_convkit.lowering import (
 )
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import to_numpy
+from tests.compiled import whole
 
 FORMATS = ("channels_last", "channels_first")
 LENGTHS = {1: (7,), 2: (5, 6), 3: (4, 5, 3)}
@@ -34,15 +35,8 @@ def on_tensorflow():
 
 
 def compute(function, *arrays):
-    """`function` of tensors, as an array.
-
-    On JAX it is compiled whole: eagerly, JAX compiles each small operation by itself.
-    """
-    if keras.backend.backend() == "jax":
-        import jax
-
-        function = jax.jit(function)
-    return to_numpy(function(*map(keras.ops.convert_to_tensor, arrays)))
+    """`function` of tensors, as an array."""
+    return to_numpy(whole(function)(*map(keras.ops.convert_to_tensor, arrays)))
 
 
 def draw(*shapes):

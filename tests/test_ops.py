@@ -10,6 +10,7 @@ import pytest
 from keras_convkit import ops
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import to_numpy
+from tests.compiled import whole
 
 FORMATS = ("channels_last", "channels_first")
 KERNELS = {
@@ -231,15 +232,6 @@ CALLS = {
 }
 
 
-def compiled(function):
-    """On JAX `function` compiled whole: eagerly, it compiles each small operation by itself."""
-    if keras.backend.backend() != "jax":
-        return function
-    import jax
-
-    return jax.jit(function)
-
-
 every_call = pytest.mark.parametrize("name", CALLS)
 every_format = pytest.mark.parametrize("data_format", FORMATS)
 every_function = pytest.mark.parametrize("function", FUNCTIONS)
@@ -260,7 +252,7 @@ def test_numbers(name, data_format, assert_close):
     if keras.backend.backend() == "jax" and data_format != FORMATS[len(call.lengths) == 2]:
         return  # JAX compiles each; one format a rank does, as the layers' tests draw both.
     arrays = call.arrays(data_format)
-    y = compiled(lambda *tensors: call(tensors, data_format))(*arrays)
+    y = whole(lambda *tensors: call(tensors, data_format))(*arrays)
     assert_close(y, call.expected(arrays, data_format))
 
 
@@ -301,7 +293,7 @@ def test_keras_calls_mean_the_same(function, assert_close):
     arrays = [rng.standard_normal(each, dtype="float32") for each in (shape, *kernels)]
     for arguments in ((), options):
         theirs, ours = (
-            compiled(lambda *tensors, f=f, a=arguments: f(*tensors, *a))(*arrays)
+            whole(lambda *tensors, f=f, a=arguments: f(*tensors, *a))(*arrays)
             for f in (getattr(keras.ops, function), getattr(ops, function))
         )
         assert_close(ours, to_numpy(theirs))
@@ -438,7 +430,7 @@ def test_functional_model(lengths, tmp_path, assert_close):
     expected = all_seven(reference, x, arrays, {"groups": 2}, rank=2)
     inputs = keras.Input((*lengths, 4))
     model = keras.Model(inputs, all_seven(ops, inputs, arrays, {}))
-    assert_close(compiled(lambda x: all_seven(ops, x, arrays, {}))(x), expected)
+    assert_close(whole(lambda x: all_seven(ops, x, arrays, {}))(x), expected)
     predicted = model.predict(x, verbose=0)
     assert_close(predicted, expected)
 

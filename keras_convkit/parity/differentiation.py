@@ -96,9 +96,9 @@ def _jax(
     if mode == "compiled":
         run = jax.jit(run)
     weights = [variable.value for variable in layer.trainable_variables]
-    (_, output), (input_gradient, weight_gradients) = run(
-        jnp.asarray(x), weights, jnp.asarray(cotangent)
-    )
+    # Not `jnp.asarray`: to copy an array, it compiles a program for each shape.
+    x, cotangent = jax.device_put((x, cotangent))
+    (_, output), (input_gradient, weight_gradients) = run(x, weights, cotangent)
     return output, input_gradient, weight_gradients
 
 
