@@ -153,6 +153,8 @@ def takes(operation, name, description, channels):
     """Whether the formulation has to take the description on this backend: most of ours do."""
     if name == "as_depthwise":
         return description.groups == channels
+    if name == "products":
+        return description.groups == 1
     if name != "native":
         return True
     if operation == "conv_transpose" and description.groups > 1:

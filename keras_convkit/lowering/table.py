@@ -65,6 +65,26 @@ class Case(NamedTuple):
         return math.prod(map(min, self.description.strides, self.description.kernel_size))
 
     @property
+    def products(self) -> bool:
+        """Whether the formulation as products takes it, and pays.
+
+        It sums in the input's dtype, where the native one may have a wider one.
+        """
+        return self.float32 and None not in self.shape and self.summands <= MANY
+
+    @property
+    def summands(self) -> int:
+        """The number of slices that the formulation as products gathers and sums."""
+        description = self.description
+        if isinstance(description, TransposedConvolution):
+            first, *others = description.kernel_size
+            return first + description.strides[0] * math.prod(others)
+        gathered = [s > 1 for s in description.strides]
+        gathered[0] |= not any(gathered)
+        sizes = list(zip(description.kernel_size, gathered, strict=True))
+        return math.prod(k for k, g in sizes if g) + math.prod(k for k, g in sizes if not g)
+
+    @property
     def strided_and_dilated(self) -> bool:
         return max(self.description.strides) > 1 and max(self.description.dilation_rate) > 1
 
@@ -124,6 +144,18 @@ TABLE = (
         "conv", "jax", "cpu", lambda case: case.grouped, "one_conv_a_group",
         "XLA doesn't vectorize groups on a CPU: 4 and 45 times slower",
     ),
+    Row(
+        "conv", "jax", "cpu",
+        lambda case: case.description.rank == 3 and case.taps > 1 and case.products, "products",
+        "XLA has loops for it: 4 and 4 times slower, at stride 2 2 and 15 times",
+    ),
+    Row(
+        "conv", "jax", "cpu",
+        lambda case: case.description.rank == 2 and case.taps > 1 and case.products
+        and max(case.description.strides) == 1, "products",
+        "the weights' gradient is a convolution with a window of the image's size: 1.1 and 2 times "
+        "slower, 2.5 and 2.5 times without padding",
+    ),
     Row("conv", ANY, ANY, always, "native", ""),
     Row(
         "depthwise_conv", "tensorflow", ANY, lambda case: case.description.rank == 3, "taps",
@@ -148,6 +180,12 @@ TABLE = (
         and (case.description.rank == 3 or not onednn()), "phases",
         "the CPU's own kernels take no dilation, and the gradient of oneDNN's 3D one fails in a "
         "graph",
+    ),
+    Row(
+        "conv_transpose", "jax", "cpu",
+        lambda case: case.description.rank > 1 and case.products, "products",
+        "XLA's gradient of the native one isn't vectorized on a CPU, and phases as convolutions "
+        "have its gradient of the weights: they are 1.4 and 2.3, 3D 4.4 and 3.7 times slower",
     ),
     Row(
         "conv_transpose", "jax", "cpu", lambda case: case.phases <= MANY, "phases",
