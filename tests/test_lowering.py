@@ -16,6 +16,7 @@ from keras_convkit.lowering import (
     limits,
     padding,
     phases,
+    products,
     resampling,
     taps,
 )
@@ -147,6 +148,8 @@ def takes(operation, name, description, channels):
     """Whether the formulation has to take the description on this backend: most of ours do."""
     if name == "as_depthwise":
         return description.groups == channels
+    if name == "products":
+        return description.groups == 1
     if name != "native":
         return True
     if operation == "conv_transpose" and description.groups > 1:
@@ -376,6 +379,77 @@ def test_taps(rank, data_format, multiplier, assert_close):
     assert_close(y, reference.depthwise_conv(x, kernel, **options, data_format=data_format))
 
 
+# Products.
+
+
+@pytest.fixture
+def few_at_a_time(monkeypatch):
+    """Chunks of two samples, although these are small."""
+    monkeypatch.setattr(products, "_chunk", lambda shape, wide, enough: 2)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 5])
+@every_format
+@pytest.mark.parametrize("operation", ["conv", "conv_transpose"])
+def test_products_of_a_few_samples_at_a_time(
+    operation, data_format, batch, few_at_a_time, assert_close
+):
+    options = {"strides": (1, 2), "dilation_rate": (2, 1), "padding": "same"}
+    describe = {"conv": convolution, "conv_transpose": transposed_convolution}[operation]
+    description = describe(2, (3, 2), data_format, **options)
+    x, kernel = draw(shape_of((5, 6), 3, data_format, batch), (3, 2, 3, 3))
+    formulation = dispatch.FORMULATIONS[operation]["products"]
+    y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
+    assert_close(y, getattr(reference, operation)(x, kernel, **options, data_format=data_format))
+
+
+@pytest.mark.parametrize("operation", ["conv", "conv_transpose"])
+def test_products_are_differentiated_in_every_way(operation, few_at_a_time, assert_close):
+    """Forward, backward, twice and by `vmap`, as the native operation is; JAX alone has them."""
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    describe = {"conv": convolution, "conv_transpose": transposed_convolution}[operation]
+    description = describe(2, (3, 2), padding="same")
+    x, kernel, dx, dkernel = draw((4, 5, 6, 3), (3, 2, 3, 3), (4, 5, 6, 3), (3, 2, 3, 3))
+
+    def derivatives(name):
+        formulation = dispatch.FORMULATIONS[operation][name]
+
+        def y(x, kernel):
+            return formulation(x, kernel, description)
+
+        def loss(x, kernel):
+            return (y(x, kernel) ** 3).sum()
+
+        gradient = jax.grad(loss, argnums=(0, 1))
+        return jax.jit(
+            lambda x, kernel, dx, dkernel: (
+                gradient(x, kernel),
+                jax.jvp(y, (x, kernel), (dx, dkernel)),
+                jax.jvp(gradient, (x, kernel), (dx, dkernel))[1],
+                jax.grad(
+                    lambda x, kernel: sum((g**2).sum() for g in gradient(x, kernel)), argnums=(0, 1)
+                )(x, kernel),
+                jax.vmap(y)(jax.numpy.stack([x, dx]), jax.numpy.stack([kernel, dkernel])),
+                jax.vmap(gradient, (0, None))(jax.numpy.stack([x, dx]), kernel),
+            )
+        )(x, kernel, dx, dkernel)
+
+    ours, expected = map(jax.tree.leaves, (derivatives("products"), derivatives("native")))
+    for value, wanted in zip(ours, expected, strict=True):
+        assert_close(to_numpy(value), to_numpy(wanted))
+
+
+def test_chunks_divide_the_batch_where_one_near_does():
+    assert products._chunk((8, 4, 4, 1), 16, 512) == 2
+    assert products._chunk((8, 4, 4, 1), 16, 700) == 4
+    assert products._chunk((8, 4, 4, 1), 16, 10**6) == 8
+    assert products._chunk((31, 4, 4, 1), 16, 512) == 2
+    assert products._chunk((0, 4, 4, 1), 16, 512) == 0
+
+
 # Padding.
 
 
@@ -518,6 +592,11 @@ SPREADING = {
     "depthwise-phases": (
         "depthwise_conv", (11,), (3, 2, 2), {"strides": 2, "dilation_rate": 3}
     ),
+    "conv-products": ("conv", (7,), (3, 2, 3), {"padding": "same", "dilation_rate": 2}),
+    "conv-products-strided": ("conv", (9,), (3, 2, 3), {"padding": "same", "strides": 2}),
+    "transposed-products": (
+        "conv_transpose", (5,), (3, 4, 2), {"padding": "same", "strides": 2, "dilation_rate": 3}
+    ),
     "transposed-phases": (
         "conv_transpose", (5,), (3, 4, 2), {"padding": "same", "strides": 2, "dilation_rate": 3}
     ),
@@ -539,7 +618,23 @@ def test_not_finite_outputs_are_those_that_read_it(name, value):
     assert expected.any() and not expected.all()
     describe = transposed_convolution if operation == "conv_transpose" else convolution
     description = describe(1, kernel_shape[0], **options)
-    formulation = dispatch.FORMULATIONS[operation]["taps" if name == "taps" else "phases"]
+    which = next(each for each in ("phases", "products", "taps") if each in name)
+    formulation = dispatch.FORMULATIONS[operation][which]
+    y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
+    np.testing.assert_array_equal(~np.isfinite(y), expected)
+
+
+@pytest.mark.parametrize("operation", ["conv", "conv_transpose"])
+def test_products_shift_infinity_to_nothing_that_does_not_read_it(operation, few_at_a_time):
+    options = {"strides": (2, 1), "padding": "same"}  # The last axis is left to be shifted.
+    x, kernel = draw((4, 6, 7, 2), (3, 3, 2, 2))
+    x[1, 2, 3, 0] = np.inf
+    touched = np.isinf(x).astype("float32")
+    expected = getattr(reference, operation)(touched, np.ones_like(kernel), **options) != 0
+    assert expected.any() and not expected.all()
+    describe = {"conv": convolution, "conv_transpose": transposed_convolution}[operation]
+    description = describe(2, (3, 3), **options)
+    formulation = dispatch.FORMULATIONS[operation]["products"]
     y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
     np.testing.assert_array_equal(~np.isfinite(y), expected)
 

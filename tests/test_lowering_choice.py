@@ -43,6 +43,7 @@ def descriptions():
             options = {"strides": strides, "dilation_rate": dilation, "groups": groups}
             described = convolution(rank, size, data_format, **options)
             yield "conv", described
+            yield "conv", described.replace(padding=("same",) * rank)
             yield "depthwise_conv", described.replace(groups=1)
             yield "conv_transpose", transposed_convolution(rank, size, data_format, **options)
         for size, method in itertools.product((2, 3), METHODS):

@@ -24,7 +24,7 @@ class Case(NamedTuple):
     """
 
     operation: str
-    description: Description
+    description: Any  # a `Description`: that of the operation
     shape: Shape
     dtype: str
     backend: str
@@ -66,6 +66,36 @@ class Case(NamedTuple):
     def phases(self) -> int:
         """The number of convolutions that a transposed one is taken apart into."""
         return math.prod(map(min, self.description.strides, self.description.kernel_size))
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is 2D, of stride 1, and has a window."""
+        return self.description.strides == (1, 1) and self.taps > 1
+
+    @property
+    def unpadded(self) -> bool:
+        lengths = self.description.axes.lengths(self.shape)
+        return not any(map(any, self.description.padding_amounts(lengths)))
+
+    @property
+    def channels(self) -> int:
+        return self.description.axes.channels(self.shape)
+
+    @property
+    def positions(self) -> int:
+        return math.prod(self.description.axes.lengths(self.shape))
+
+    @property
+    def summands(self) -> int:
+        """The number of slices that the formulation as products gathers and sums."""
+        description = self.description
+        if isinstance(description, TransposedConvolution):
+            first, *others = description.kernel_size
+            return first + description.strides[0] * math.prod(others)
+        gathered = [s > 1 for s in description.strides]
+        gathered[0] |= not any(gathered)
+        sizes = list(zip(description.kernel_size, gathered, strict=True))
+        return math.prod(k for k, g in sizes if g) + math.prod(k for k, g in sizes if not g)
 
     @property
     def dilated(self) -> bool:

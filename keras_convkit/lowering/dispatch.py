@@ -8,7 +8,16 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution, Upsampling
-from keras_convkit.lowering import grouped, layout, limits, native, phases, resampling, taps
+from keras_convkit.lowering import (
+    grouped,
+    layout,
+    limits,
+    native,
+    phases,
+    products,
+    resampling,
+    taps,
+)
 from keras_convkit.lowering.preference import choose
 
 Description = Convolution | TransposedConvolution
@@ -109,6 +118,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "one_conv_a_group": _conv_a_group,
         "as_depthwise": _conv_as_depthwise,
         "phases": _conv_phases,
+        "products": products.conv,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,
@@ -118,6 +128,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
     "conv_transpose": {
         "native": native.conv_transpose,
         "phases": _transposed_phases,
+        "products": products.conv_transpose,
     },
 }
 

@@ -57,6 +57,15 @@ LIMITS = (
         "conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
         "there is nothing to take apart",
     ),
+    *(
+        Limit(
+            operation, "products", ANY, ANY,
+            lambda case: case.grouped or not case.float32 or None in case.shape,
+            "it takes one group, chunks of a known size, and sums in the input's dtype where the "
+            "native one may have a wider one",
+        )
+        for operation in ("conv", "conv_transpose")
+    ),
     Limit(
         "depthwise_conv", "native", "tensorflow", ANY, lambda case: case.description.rank == 3,
         "there is no such operation",

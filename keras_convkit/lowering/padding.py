@@ -16,7 +16,7 @@ from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import static_shape
 from keras_convkit.lowering import limits
-from keras_convkit.lowering.layout import sliced
+from keras_convkit.lowering.layout import cut, sliced, spatial_slice
 
 # Amounts are ints, or scalar tensors where they follow from a length that isn't known.
 Amounts = tuple[Any, Any]
@@ -90,6 +90,15 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
         widths[axis] = pair
     # `None` and not 0: boolean inputs take no number on TensorFlow.
     return ops.pad(x, widths, constant_values=value or None)
+
+
+def extend(x: Any, axes: SpatialAxes, amounts: Sequence[tuple[int, int]]) -> Any:
+    """`x` with zeros around each spatial axis; a negative amount cuts.
+
+    Cut last: the input alone can be shorter than what is cut.
+    """
+    x = pad_around(x, axes, [(max(before, 0), max(after, 0)) for before, after in amounts])
+    return spatial_slice(x, axes, [cut(max(-b, 0), max(-a, 0)) for b, a in amounts])
 
 
 def _concatenate(x: Any, axis: int, pair: Pair, mode: str) -> Any:

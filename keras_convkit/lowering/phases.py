@@ -23,7 +23,7 @@ from keras_convkit import geometry
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
 from keras_convkit.lowering.grouped import as_conv_kernel
 from keras_convkit.lowering.layout import cut, spatial_slice
-from keras_convkit.lowering.padding import pad_around, pad_to_valid
+from keras_convkit.lowering.padding import extend, pad_to_valid
 
 ConvLowering = Callable[[Any, Any, Convolution], Any]
 
@@ -94,14 +94,14 @@ def phase_of(p: int, k: int, s: int, d: int, front: int) -> Phase | None:
     return None
 
 
-def transposed(x: Any, kernel: Any, description: TransposedConvolution, conv: ConvLowering) -> Any:
-    """A transposed convolution, each phase of its output by `conv`, then interleaved.
+def phases_of(
+    description: TransposedConvolution,
+) -> tuple[list[list[Phase | None]], list[int], list[int]]:
+    """For each axis: its phases; the steps that a phase has beyond the input's; its surplus.
 
-    A phase has `n + extra` steps, enough that the longest is whole; what the others have too
-    many is cut at the end. `n` needn't be known.
+    The longest phase is whole, and what the interleaved ones have too many at the end is surplus.
     """
-    axes = description.axes
-    phases, extras, tails = [], [], []
+    phases, extras, surplus = [], [], []
     for k, s, d, e, (front, behind) in zip(
         description.kernel_size,
         description.strides,
@@ -113,7 +113,17 @@ def transposed(x: Any, kernel: Any, description: TransposedConvolution, conv: Co
         phases.append([phase_of(p, k, s, d, front) for p in range(s)])
         beyond = e - s - front - behind  # output length = n s + beyond
         extras.append(-(-beyond // s))
-        tails.append(extras[-1] * s - beyond)
+        surplus.append(extras[-1] * s - beyond)
+    return phases, extras, surplus
+
+
+def transposed(x: Any, kernel: Any, description: TransposedConvolution, conv: ConvLowering) -> Any:
+    """A transposed convolution, each phase of its output by `conv`, then interleaved.
+
+    The input's lengths needn't be known.
+    """
+    axes = description.axes
+    phases, extras, surplus = phases_of(description)
     kernel = as_conv_kernel(kernel, description)
 
     def one_phase(chosen: tuple[Phase, ...]) -> Any:
@@ -135,22 +145,26 @@ def transposed(x: Any, kernel: Any, description: TransposedConvolution, conv: Co
             padding_modes=("zeros",) * axes.rank,
             groups=description.groups,
         )
-        return conv(_extend(x, axes, amounts), weights, stride_1)
+        return conv(extend(x, axes, amounts), weights, stride_1)
 
-    parts = [None if None in p else one_phase(p) for p in itertools.product(*phases)]
-    nothing = ops.zeros_like(next(part for part in parts if part is not None))
-    parts = [nothing if part is None else part for part in parts]
-    y = _interleave(parts, axes, description.strides)
-    return spatial_slice(y, axes, [cut(0, tail) for tail in tails])
+    parts = {
+        chosen: one_phase(chosen) for chosen in itertools.product(*phases) if None not in chosen
+    }
+    return interleave(parts, phases, description.strides, axes, surplus)
 
 
-def _extend(x: Any, axes: SpatialAxes, amounts: Sequence[tuple[int, int]]) -> Any:
-    """`x` with zeros around each spatial axis; a negative amount cuts.
-
-    Cut last: the input alone can be shorter than what is cut.
-    """
-    x = pad_around(x, axes, [(max(before, 0), max(after, 0)) for before, after in amounts])
-    return spatial_slice(x, axes, [cut(max(-b, 0), max(-a, 0)) for b, a in amounts])
+def interleave(
+    parts: dict[tuple[Phase | None, ...], Any],
+    phases: Sequence[Sequence[Phase | None]],
+    strides: Sequence[int],
+    axes: SpatialAxes,
+    surplus: Sequence[int],
+) -> Any:
+    """The output, from its `parts`; a phase without taps is zeros."""
+    nothing = ops.zeros_like(next(iter(parts.values())))
+    every = [parts.get(chosen, nothing) for chosen in itertools.product(*phases)]
+    y = _interleave(every, axes, strides)
+    return spatial_slice(y, axes, [cut(0, each) for each in surplus])
 
 
 def _interleave(parts: list[Any], axes: SpatialAxes, strides: Sequence[int]) -> Any:

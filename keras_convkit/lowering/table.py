@@ -61,6 +61,27 @@ TABLE = (
         "conv", "xla", "cpu", lambda case: case.grouped, "one_conv_a_group",
         "XLA doesn't vectorize groups on a CPU: 4 and 45 times slower",
     ),
+    Row(
+        "conv", "xla", "cpu",
+        lambda case: case.description.rank == 3 and case.taps > 1 and case.summands <= MANY,
+        "products",
+        "XLA has loops for it: 4 and 4 times slower, at stride 2 2 and 15 times",
+    ),
+    Row(
+        "conv", "xla", "cpu",
+        lambda case: case.flat and case.unpadded and case.channels >= 32, "products",
+        "XLA has an image without padding convolved half as fast as one with it, and the weights' "
+        "gradient is a convolution with a window of the image's size: 2.5 and 2.5 times slower",
+    ),
+    Row(
+        "conv", "xla", "cpu",
+        lambda case: case.flat and case.shape[0] > 1
+        and ((case.channels == 64 and case.positions <= 56 * 56)
+             or (case.channels >= 256 and case.positions <= 14 * 14)), "products",
+        "the weights' gradient, as above: 1.0 and 1.8 times slower, for 7x7x512 1.4 and 1.5; "
+        "between these bounds the native one loses 1.5 times in the gradient, but is up to 1.4 "
+        "times faster forward",
+    ),
     Row("conv", ANY, ANY, always, "native", ""),
     Row("conv", ANY, ANY, always, "phases", ""),
     Row(
@@ -73,6 +94,12 @@ TABLE = (
     ),
     Row("depthwise_conv", ANY, ANY, always, "native", ""),
     Row("depthwise_conv", ANY, ANY, always, "taps", ""),
+    Row(
+        "conv_transpose", "xla", "cpu",
+        lambda case: case.description.rank > 1 and case.summands <= MANY, "products",
+        "XLA's gradient of the native one isn't vectorized on a CPU, and phases as convolutions "
+        "have its gradient of the weights: they are 1.4 and 2.3, 3D 4.4 and 3.7 times slower",
+    ),
     Row(
         "conv_transpose", "xla", "cpu", lambda case: case.phases <= MANY, "phases",
         "XLA's gradient of the native one isn't vectorized on a CPU: 2D 1.5 and 11, 3D 24 and 9 "
