@@ -14,7 +14,7 @@ from keras_convkit.workers import cores
 _SIDE = 2048
 # By thread; all of them together are far beyond any cache.
 _COPIED = 1 << 26
-_ROUNDS = 8
+_FEWEST, _MOST, _SECONDS = 3, 20, 1.0
 
 
 def multiply_adds_per_second() -> float:
@@ -48,8 +48,8 @@ def bytes_per_second() -> float:
 
 
 def _fastest(call: Any) -> float:
-    times = []
-    for _ in range(_ROUNDS):
+    times: list[float] = []
+    while len(times) < _FEWEST or (len(times) < _MOST and sum(times) < _SECONDS):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

@@ -16,7 +16,7 @@ FORMATS = (".svg", ".png")
 # Told apart by those who see colours differently, too, and by their brightness.
 _COLOURS = {"forward": "#0072b2", "gradients": "#e69f00"}
 _BAR = 0.4
-_TICKS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+_TICKS = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def check_requirements() -> None:
@@ -69,7 +69,6 @@ def _draw(outcome: Outcome) -> Any:
                 word = "failed" if name in run.failed else "ours alone"
                 panel.text(1.05, position, word, va="center", color="#767676", size=6)
         panel.set_xscale("log", base=2)
-        panel.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
         panel.axvline(1, color="black", linewidth=0.8)
         panel.grid(axis="x", linewidth=0.4, color="#cccccc")
         panel.set_axisbelow(True)
@@ -78,6 +77,9 @@ def _draw(outcome: Outcome) -> Any:
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
     low, high = panels[0].get_xlim()
-    panels[0].set_xlim(min(low, 0.5), max(high, 4))
+    low, high = min(low, 0.5), max(high, 4)
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    panels[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    panels[0].set_xlim(low, high)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
