@@ -1,4 +1,4 @@
-"""Who may import whom: data flows one way, and only parity knows that there are backends."""
+"""Who may import whom: data flows one way, and only the tools know that there are backends."""
 
 import ast
 from pathlib import Path
@@ -10,6 +10,15 @@ import keras_convkit
 PACKAGE = Path(keras_convkit.__file__).parent
 PORTABLE = ("geometry", "description", "arguments", "input_checks", "ops", "lowering", "layers")
 BACKENDS = ("tensorflow", "jax", "jaxlib", "torch", "keras.src")
+TOOLS = [
+    f"keras_convkit.{name}" for name in ("bench", "parity", "workers", "files", "extras", "cli")
+]
+# The only files of the tools that import a backend: that of their own process.
+WITH_BACKEND = {"parity/differentiation.py", "parity/measured.py", "bench/calls.py"}
+# Of bench, what runs in the command's process and not in a worker's.
+OF_THE_COMMAND = (
+    "applications", "outcome", "picture", "report", "runner", "terminal", "workloads",
+)  # fmt: skip
 
 
 def sources(name):
@@ -60,14 +69,31 @@ def test_no_backend_is_imported(name):
     [
         ("geometry", ["keras_convkit", "keras", "numpy"]),
         ("description", ["keras"]),
-        ("ops", ["keras_convkit.layers", "keras_convkit.parity"]),
-        ("lowering", ["keras_convkit.layers", "keras_convkit.ops", "keras_convkit.parity"]),
-        ("layers", ["keras_convkit.parity"]),
+        ("ops", ["keras_convkit.layers", *TOOLS]),
+        ("lowering", ["keras_convkit.layers", "keras_convkit.ops", *TOOLS]),
+        ("layers", TOOLS),
+        ("parity", ["keras_convkit.bench"]),
         ("parity/reference", ["keras_convkit", "keras", *BACKENDS]),
+        ("bench", ["keras_convkit.parity"]),
+        # What both share, and the command's own process: neither knows of a backend.
+        ("workers", ["keras_convkit", "keras", "numpy"]),
+        ("files", ["keras_convkit", "keras", "numpy"]),
+        ("extras", ["keras_convkit", "keras", "numpy"]),
+        *((f"bench/{name}", ["keras", "keras_convkit.layers"]) for name in OF_THE_COMMAND),
     ],
 )
 def test_imports_follow_the_data(name, forbidden):
     assert not offenders(name, forbidden)
+
+
+def test_backends_are_imported_by_name_in_three_files():
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for name in imports(path)
+        if any(within(name, backend) for backend in BACKENDS)
+    }
+    assert found == WITH_BACKEND
 
 
 def test_hypothesis_is_no_dependency():

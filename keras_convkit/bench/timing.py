@@ -1,0 +1,77 @@
+"""Timing in pairs: one call of each side at a time, so that both see the same machine."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Call = Callable[[], Any]
+Clock = Callable[[], float]
+
+# A ratio needs this many pairs. Where so many would take more than `_PATIENCE` times the budget,
+# fewer have to do.
+LEAST_PAIRS = 7
+FEWEST_PAIRS = 3
+MOST_PAIRS = 101
+_PATIENCE = 3
+# A sample shorter than this would measure the clock, and what else the machine does, too.
+_LEAST_SAMPLE = 500e-6
+
+
+def time_pairs(
+    calls: Sequence[Call], seconds: float, clock: Clock = time.perf_counter
+) -> list[list[float]]:
+    """Times calls alternately.
+
+    The calls have to be warm. The order changes from round to round, since a call finds the caches
+    as the one before it has left them.
+
+    Args:
+        calls: One side, or both.
+        seconds: The budget for all samples.
+        clock: What tells the time, in seconds.
+
+    Returns:
+        For each of `calls`, the seconds of one call in each round.
+    """
+    repeats = [_repeats(call, clock) for call in calls]
+    samples: list[list[float]] = [[] for _ in calls]
+    order = list(range(len(calls)))
+    start = clock()
+    while _continues(len(samples[0]), clock() - start, seconds):
+        for side in order:
+            samples[side].append(_sample(calls[side], repeats[side], clock))
+        order.reverse()
+    return samples
+
+
+def median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
+    """Returns the median of the ratio of each pair."""
+    return statistics.median(a / b for a, b in zip(numerators, denominators, strict=True))
+
+
+def _continues(rounds: int, spent: float, budget: float) -> bool:
+    if rounds >= MOST_PAIRS:
+        return False
+    if spent < budget:
+        return True
+    least = FEWEST_PAIRS if spent > _PATIENCE * budget else LEAST_PAIRS
+    return rounds < least
+
+
+def _repeats(call: Call, clock: Clock) -> int:
+    """Returns how many calls make a sample."""
+    estimate = _sample(call, 1, clock)
+    if estimate < _LEAST_SAMPLE:
+        estimate = min(estimate, _sample(call, 1, clock))
+    return max(1, math.ceil(_LEAST_SAMPLE / max(estimate, 1e-9)))
+
+
+def _sample(call: Call, repeats: int, clock: Clock) -> float:
+    start = clock()
+    for _ in range(repeats):
+        call()
+    return (clock() - start) / repeats

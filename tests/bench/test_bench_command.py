@@ -1,0 +1,322 @@
+"""`keras-convkit bench` from the command line: faults, reports, exit codes."""
+
+import json
+import re
+import sys
+import time
+import xml.etree.ElementTree
+from pathlib import Path
+
+import keras
+import pytest
+
+from keras_convkit import cli, files
+from keras_convkit.bench import picture, report, runner
+from keras_convkit.bench.outcome import Outcome
+from keras_convkit.bench.runner import BackendRun, Comparison, Turn, Work
+from keras_convkit.extras import MissingExtraError
+from keras_convkit.workers import BACKENDS
+
+_WORKER = """
+import json, os, sys, time
+
+BEHAVIOUR = {behaviour!r}
+backend = os.environ["KERAS_BACKEND"]
+marker = os.path.join({folder!r}, backend + " was started")
+behaviour = BEHAVIOUR.get(backend, "good")
+
+
+def send(event, **content):
+    print(json.dumps(dict(event=event, **content)), flush=True)
+
+
+print("a package greets its users while it is imported", flush=True)
+if behaviour == "broken import":
+    raise ImportError("libnothing.so: cannot open shared object file")
+open(marker, "a").write("x")
+send("ready", versions=dict(keras="0.0.0", numpy="0.0.0", **{{backend: "1.2.3"}}))
+send("idle")
+for line in sys.stdin:
+    question = json.loads(line)
+    what, do = question.get("what"), question["do"]
+    if what == "cropping2d" or (behaviour == "dies in a round" and do == "time"):
+        if behaviour in ("killed", "dies in a round"):
+            os.kill(os.getpid(), 9)
+        elif behaviour == "hangs":
+            time.sleep(60)
+        elif behaviour == "garbage":
+            print("Segmentation fault, or was it?", flush=True)
+            time.sleep(60)
+        elif behaviour == "nonsense":
+            send("comparison", quantity="forward", apples=3)
+            time.sleep(60)
+        elif behaviour == "raises":
+            send("failed", reason="ValueError: no")
+            send("idle")
+            continue
+    if do == "limits":
+        send("limits", multiply_adds=1e11, bytes=1e10)
+    elif do == "workload":
+        send("work", multiply_adds=1000000, bytes=1000, weighted=True)
+        for quantity, ratio in (("forward", 2.0), ("gradients", 0.5)):
+            found = dict(built_in=ratio / 1e3, ours=1e-3, ratio=ratio)
+            send("comparison", quantity=quantity, **found, pairs=7)
+            send("comparison", quantity=quantity + " compile", **found, pairs=1)
+    elif do == "time":
+        for quantity in ("prediction", "training step"):
+            slow = 4.0 if backend == "tensorflow" else 1.0
+            send("samples", quantity=quantity, built_in=[slow, slow], ours=[2.0, 2.0])
+    send("idle")
+send("end")
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Runs the command with workers that play the part, and returns exit code, JSON and texts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runner, "is_installed", lambda backend: True)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*options, behaviour=None, workloads="cropping?d"):
+        script = tmp_path / "worker.py"
+        script.write_text(_WORKER.format(behaviour=behaviour or {}, folder=str(tmp_path)))
+        monkeypatch.setattr(runner, "WORKER", (sys.executable, str(script)))
+        if "--models" not in options:
+            options = ("--no-models", *options)
+        code = cli.main(["bench", "--workloads", workloads, "--json", "out.json", *options])
+        return code, json.loads(Path("out.json").read_text()), capsys.readouterr()
+
+    return run
+
+
+def results(document, **wanted):
+    return [each for each in document["results"] if all(each[key] == wanted[key] for key in wanted)]
+
+
+def test_good_workers(run):
+    code, document, texts = run("--markdown", "p.md", "--picture", "p.svg")
+    assert code == 0 and document["faults"] == []
+    assert len(results(document, quantity="forward")) == 3 * len(BACKENDS)
+    (one,) = results(document, backend="jax", name="cropping1d", quantity="gradients")
+    assert one["ratio"] == 0.5 and one["pairs"] == 7 and one["refused"] == ""
+    # Three times a million multiply-adds at 1e11 a second, by a thousandth of a second.
+    assert one["limit_fraction"] == pytest.approx(0.03)
+    assert "torch: geometric means: forward 2.00, gradients 0.50" in texts.out
+    assert "under 0.95: jax, cropping1d, gradients: 0.50" in texts.out
+    assert "12/12 torch: cropping3d" in texts.err
+    page = Path("p.md").read_text()
+    assert page.startswith("# Performance\n") and "(p.svg)" in page
+    xml.etree.ElementTree.parse("p.svg")
+
+
+def test_whole_models_are_held_against_tensorflow(run):
+    code, document, texts = run("--models", "MobileNetV2", workloads="")
+    assert code == 0
+    models = {(each["backend"], each["quantity"]): each for each in document["models"]}
+    # Ours take 2 s everywhere, built-in TensorFlow 4 s.
+    assert {each["by_yardstick"] for each in models.values()} == {0.5}
+    (one,) = results(document, backend="jax", quantity="prediction")
+    assert one["ratio"] == 0.5 and one["pairs"] == 2 * runner.ROUNDS
+    order = re.findall(r"\d+/15 (\w+): MobileNetV2: round (\d)", texts.err)
+    assert order == [(backend, str(n + 1)) for n in range(runner.ROUNDS) for backend in BACKENDS]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("killed", "the worker was killed by SIGKILL"),
+        ("garbage", "printed what is not a message: b'Segmentation fault"),
+        ("nonsense", "printed what is not a message"),
+        ("hangs", "time limit of 2 s exceeded"),
+        ("raises", "ValueError: no"),
+    ],
+)
+def test_a_fault_costs_one_workload(run, tmp_path, behaviour, reason):
+    start = time.monotonic()
+    code, document, texts = run(
+        "--timeout", "2", "--markdown", "p.md", "--picture", "p.png", behaviour={"jax": behaviour}
+    )
+    assert time.monotonic() - start < 30
+    assert code == 1
+    (fault,) = document["faults"]
+    assert fault.startswith("jax, cropping2d: ") and reason in fault
+    assert reason in texts.out and reason in Path("p.md").read_text()
+    assert results(document, backend="jax", name="cropping2d") == []
+    assert results(document, backend="jax", name="cropping3d")
+    assert len(results(document, quantity="forward")) == 8
+    restarts = 1 if behaviour == "raises" else 2
+    assert len((tmp_path / "jax was started").read_text()) == restarts
+
+
+def test_a_backend_that_can_not_be_imported(run):
+    code, document, _ = run(behaviour={"torch": "broken import"})
+    assert code == 1 and len(document["faults"]) == 4
+    assert all("ImportError: libnothing.so" in fault for fault in document["faults"])
+    assert len(results(document, quantity="forward")) == 6
+
+
+def test_a_model_whose_worker_has_died_gets_no_more_turns(run, tmp_path):
+    code, document, _ = run(
+        "--models", "ResNet50", workloads="", behaviour={"jax": "dies in a round"}
+    )
+    assert code == 1 and document["faults"] == ["jax, ResNet50: the worker was killed by SIGKILL"]
+    assert {each["backend"] for each in document["models"]} == {"tensorflow", "torch"}
+    assert len((tmp_path / "jax was started").read_text()) == 2
+
+
+def test_a_missing_backend_is_named(run, monkeypatch):
+    monkeypatch.setattr(runner, "is_installed", lambda backend: backend != "jax")
+    code, document, texts = run("--markdown", "p.md")
+    assert code == 0
+    assert {b["name"]: b["status"] for b in document["backends"]}["jax"] == "missing"
+    assert "jax: missing: not installed: pip install 'keras-convkit[jax]'" in texts.out
+    assert "- jax: not installed" in Path("p.md").read_text()
+    code, document, _ = run("--backends", "jax", "--markdown", "p.md", "--picture", "p.svg")
+    assert code == 1 and document["faults"] == ["No backend is installed."]
+
+
+def test_the_floor_decides_only_if_it_is_asked_to(run):
+    assert run("--floor", "0.6")[0] == 0
+    code, document, texts = run("--floor", "0.6", "--enforce-floor")
+    assert code == 1 and document["faults"] == []
+    assert texts.out.count("under 0.6:") == 9
+    assert run("--floor", "0.4", "--enforce-floor")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--backends", "theano"], "unknown: theano"),
+        (["--workloads", "conv9d*"], "no workload is called 'conv9d*'"),
+        (["--models", "LeNet"], "unknown: LeNet. Allowed: MobileNetV2"),
+        (["--seconds", "0"], "must be over 0"),
+        (["--picture", "x.gif"], "must end with .svg or .png"),
+        (["--markdown", "/no/such/folder/x.md"], "there is no folder /no/such/folder"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["bench", *options])
+    assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"keras-convkit\[bench\]"):
+        picture.check_requirements()
+    assert cli.main(["bench", "--picture", "/tmp/x.svg"]) == 2
+
+
+@pytest.fixture
+def outcome():
+    """One backend with all there can be, one where much is lacking, one missing."""
+    whole = BackendRun("tensorflow", "done", versions={"tensorflow": "1.2.3"})
+    whole.limits = {"multiply_adds": 1e9, "bytes": 1e9}
+    for name, ours in (("conv2d-3x3", 0.001), ("cropping2d", 0.004)):
+        whole.work[name] = Work(0, 1_000_000, False)
+        whole.comparisons[name] = {
+            quantity: Comparison(0.002, ours, 0.002 / ours, 9)
+            for quantity in ("forward", "gradients")
+        }
+    whole.turns["ResNet50", "prediction"] = [Turn([4.0, 2.0, 3.0], [1.0, 1.0, 3.0])]
+    half = BackendRun("jax", "done", versions={"jax": "0.1"})
+    half.limits = {"multiply_adds": 2e9, "bytes": 0.5e9}
+    half.comparisons["conv2d-3x3"] = {"forward": Comparison(None, 0.003, None, 9)}
+    half.refused["conv2d-3x3", "forward"] = "a | b"
+    half.failed["cropping2d"] = "boom"
+    half.turns["ResNet50", "prediction"] = [Turn([9.0], [6.0])]
+    missing = BackendRun("torch", "missing", "not installed: pip …")
+    return Outcome(
+        ["conv2d-3x3", "cropping2d"],
+        ["ResNet50"],
+        [whole, half, missing],
+        1.0,
+        60.0,
+        "now",
+        {"a": "b"},
+    )
+
+
+def test_arithmetic_of_an_outcome(outcome):
+    whole, half, _ = outcome.runs
+    assert outcome.limits() == {"multiply_adds": 2e9, "bytes": 1e9}
+    assert outcome.fraction(whole, "conv2d-3x3", "forward") == pytest.approx(1.0)
+    assert outcome.fraction(whole, "cropping2d", "gradients") == pytest.approx(2 * 0.25)
+    assert outcome.fraction(half, "conv2d-3x3", "forward") is None
+    assert outcome.geometric_mean(whole, outcome.workloads, "forward") == pytest.approx(1.0)
+    assert outcome.geometric_mean(half, outcome.workloads, "forward") is None
+    assert [low[:3] for low in outcome.below(0.95)] == [
+        ("tensorflow", "cropping2d", "forward"),
+        ("tensorflow", "cropping2d", "gradients"),
+    ]
+    spread = outcome.spread("conv2d-3x3", "forward")
+    assert spread.ours == pytest.approx(3.0) and spread.built_in is None
+    assert outcome.spread("cropping2d", "forward") == (None, None)
+    assert outcome.comparison(whole, "ResNet50", "prediction") == (3.0, 1.0, 2.0, 3)
+    assert outcome.by_yardstick(half, "ResNet50", "prediction") == 6.0 / 3.0
+    assert outcome.by_yardstick(half, "ResNet50", "training step") is None
+    assert outcome.faults == ["jax, cropping2d: boom"]
+
+
+def test_reports_of_an_outcome(outcome, tmp_path):
+    report.write_json(tmp_path / "a.json", outcome)
+    document = json.loads((tmp_path / "a.json").read_text())
+    for part in (
+        document,
+        *(document[k][0] for k in ("backends", "workloads", "results", "models")),
+    ):
+        assert all(f"`{key}`" in report.__doc__ for key in part)
+    page = report.as_markdown(outcome, 0.95, "p.svg")
+    for expected in (
+        "| `conv2d-3x3` | forward | 2 | 1 | 2.00 | 100% |",
+        "| `cropping2d` | forward | – | failed |",  # noqa: RUF001
+        "- conv2d-3x3: a | b",
+        "- torch: not installed",
+        "- jax, cropping2d: boom",
+        "| ResNet50 | prediction | jax | 9000 | 6000 | 1.50 | 2.00 |",
+    ):
+        assert expected in page, expected
+    # Every row of a table has as many cells as its head.
+    for table in re.findall(r"(?:^\|.*\n)+", page, flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    picture.write(tmp_path / "a.svg", outcome)
+    picture.write(tmp_path / "b.svg", outcome)
+    text = (tmp_path / "a.svg").read_text()
+    assert "ours alone" in text and "failed" in text and "conv2d-3x3" in text
+    assert text == (tmp_path / "b.svg").read_text()
+
+
+def test_a_report_that_fails_leaves_the_old_one(outcome, tmp_path, monkeypatch):
+    page = tmp_path / "p.md"
+    page.write_text("old")
+
+    def fail(*arguments):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    for write in (
+        lambda: report.write_markdown(page, outcome, 0.95),
+        lambda: picture.write(tmp_path / "p.svg", outcome),
+        lambda: report.write_json(tmp_path / "p.json", outcome),
+    ):
+        with pytest.raises(OSError, match="no space"):
+            write()
+    assert list(tmp_path.iterdir()) == [page] and page.read_text() == "old"
+
+
+def test_end_to_end_on_this_backend(tmp_path, monkeypatch):
+    """The real worker, by the whole command."""
+    monkeypatch.chdir(tmp_path)
+    backend = keras.backend.backend()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    code = cli.main([
+        "bench", "--backends", backend, "--no-models", "--workloads", "conv2d-3x3-small",
+        "--seconds", "0.05", "--json", "out.json",
+    ])  # fmt: skip
+    document = json.loads(Path("out.json").read_text())
+    assert code == 0, document["faults"]
+    assert document["limits"]["multiply_adds"] > 1e8
+    for quantity in ("forward", "gradients"):
+        (found,) = results(document, quantity=quantity)
+        assert found["ratio"] > 0 and found["limit_fraction"] > 0

@@ -1,0 +1,72 @@
+"""Pairs, ratios and budgets, by a clock that tests wind themselves."""
+
+import pytest
+
+from keras_convkit.bench import timing
+
+
+class Machine:
+    """A clock that calls push on, each by its own seconds, and a record of who was called."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.calls = []
+
+    def clock(self):
+        return self.now
+
+    def call(self, name, *seconds):
+        """A call that takes the next of `seconds` each time, the last of them ever after."""
+        left = list(seconds)
+
+        def call():
+            self.calls.append(name)
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return call
+
+
+def test_both_sides_are_called_alternately_and_in_changing_order():
+    machine = Machine()
+    calls = [machine.call("a", 0.01), machine.call("b", 0.02)]
+    first, second = timing.time_pairs(calls, 0.25, machine.clock)
+    assert first == pytest.approx([0.01] * 9) and second == pytest.approx([0.02] * 9)
+    assert "".join(machine.calls) == "ab" + ("abba" * 5)[:18]  # one of each to know the time
+
+
+def test_short_calls_are_repeated_until_a_sample_is_long_enough():
+    machine = Machine()
+    samples = timing.time_pairs(
+        [machine.call("a", 1e-5), machine.call("b", 1e-3)], 0.01, machine.clock
+    )
+    assert samples[0] == pytest.approx([1e-5] * len(samples[0]))
+    assert machine.calls.count("a") == 2 + 50 * len(samples[0])
+    assert machine.calls.count("b") == 1 + len(samples[1])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "budget", "rounds"),
+    [
+        (1e-3, 100.0, timing.MOST_PAIRS),
+        (0.1, 0.5, timing.LEAST_PAIRS),
+        (10.0, 0.5, timing.FEWEST_PAIRS),
+    ],
+)
+def test_number_of_pairs(seconds, budget, rounds):
+    machine = Machine()
+    calls = [machine.call("a", seconds), machine.call("b", seconds)]
+    assert [len(own) for own in timing.time_pairs(calls, budget, machine.clock)] == [rounds] * 2
+
+
+def test_one_side_alone():
+    machine = Machine()
+    (samples,) = timing.time_pairs([machine.call("a", 0.1)], 0.5, machine.clock)
+    assert samples == pytest.approx([0.1] * timing.LEAST_PAIRS)
+
+
+def test_the_ratio_is_that_of_pairs_and_not_of_medians():
+    # The machine was slow for both in the first round, and then for one of them.
+    assert timing.median_ratio([20.0, 2.0, 9.0], [10.0, 1.0, 1.0]) == 2.0
+    assert timing.median_ratio([1.0, 1.0, 8.0], [2.0, 4.0, 2.0]) == 0.5
+    with pytest.raises(ValueError):
+        timing.median_ratio([1.0], [1.0, 2.0])
