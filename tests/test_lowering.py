@@ -11,17 +11,17 @@ from keras_convkit import arguments, geometry
 from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import (
     dispatch,
+    filters,
     grouped,
     layout,
     limits,
     padding,
     phases,
     products,
-    resampling,
     taps,
 )
 from keras_convkit.parity import reference
-from keras_convkit.parity.differentiation import to_numpy
+from keras_convkit.parity.differentiation import differentiate, to_numpy
 from tests.compiled import whole
 
 FORMATS = ("channels_last", "channels_first")
@@ -527,6 +527,16 @@ def test_same_amounts_of_tensors():
 # Upsampling.
 
 METHODS = ("linear", "cubic", "lanczos3", "lanczos5")
+# Eagerly JAX compiles every small operation, and TensorFlow compiles for longer than it runs.
+QUICKEST = "compiled" if keras.backend.backend() == "jax" else "eager"
+FILTERED = [name for name in dispatch.UPSAMPLE if name not in ("native", "repeat")]
+
+
+def upsampling_layer(name, description):
+    """A layer that can be differentiated, of one formulation."""
+    layer = keras.layers.Lambda(lambda x: dispatch.UPSAMPLE[name](x, description))
+    layer.build(None)
+    return layer
 
 
 def assert_upsampled(formulation, x, description, assert_close):
@@ -541,12 +551,22 @@ def assert_upsampled(formulation, x, description, assert_close):
     assert_close(compute(lambda x: formulation(x, description), x), expected)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("method", METHODS)
-def test_interpolate(method, size, assert_close):
-    for n in (1, 6):
+@pytest.mark.parametrize("name", FILTERED)
+def test_filtered_forwards_and_back(name, method, size, assert_close):
+    """One step is filtered at both of its ends, and so are most of few."""
+    for n in (1, 4):
+        options = {"size": size, "interpolation": method}
+        description = upsampling(1, **options)
         (x,) = draw((2, n, 3))
-        assert_upsampled(resampling.interpolate, x, upsampling(1, size, method), assert_close)
+        expected = reference.upsample(x, rank=1, **options)
+        (cotangent,) = draw(expected.shape)
+        layer = upsampling_layer(name, description)
+        result = differentiate(layer, x, cotangent, QUICKEST)
+        assert_close(result.output, expected)
+        gradient = reference.upsample_vjp(x, cotangent, rank=1, **options)
+        assert_close(result.input_gradient, gradient)
 
 
 @every_rank
@@ -557,22 +577,25 @@ def test_upsampling_of_every_rank(name, rank, data_format, assert_close):
         return  # Images have two axes.
     # What TensorFlow's resizing rounds well: factors of two.
     sizes = (4, 2, 1)[:rank] if name == "native" else (3, 2, 1)[:rank]
-    method = {"native": "linear", "repeat": "nearest", "phases": "cubic"}[name]
+    methods = {"native": ["linear"], "repeat": ["nearest"]}.get(name, ["cubic"])
+    if name == "native" and keras.backend.backend() == "torch":
+        methods.append("nearest")
     # Leading batch axes are each formulation's own affair here.
     (x,) = draw((2, *shape_of((2, 3, 2)[:rank], 3, data_format)))
-    description = upsampling(rank, sizes, method, data_format)
-    assert_upsampled(dispatch.UPSAMPLE[name], x, description, assert_close)
+    for method in methods:
+        description = upsampling(rank, sizes, method, data_format)
+        assert_upsampled(dispatch.UPSAMPLE[name], x, description, assert_close)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_phase_filters_are_shifted_kernels(method):
-    kernel, radius = resampling.KERNELS[method]
+    kernel, radius = filters.KERNELS[method]
     assert [kernel(float(t)) for t in range(-radius, radius + 1) if t] == [0.0] * (2 * radius)
     assert kernel(0.0) == 1.0
     for size in (2, 3, 4):
         for phase in range(size):
-            filter_ = resampling.phase_filter(method, size, phase)
-            mirrored = resampling.phase_filter(method, size, size - 1 - phase)
+            filter_ = filters.phase_filter(method, size, phase)
+            mirrored = filters.phase_filter(method, size, size - 1 - phase)
             assert [tap.offset for tap in filter_] == [-tap.offset for tap in mirrored[::-1]]
             weights = [tap.weight for tap in filter_]
             np.testing.assert_allclose(weights, [tap.weight for tap in mirrored[::-1]], rtol=1e-12)
@@ -639,18 +662,26 @@ def test_products_shift_infinity_to_nothing_that_does_not_read_it(operation, few
     np.testing.assert_array_equal(~np.isfinite(y), expected)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
 @pytest.mark.parametrize("method", METHODS)
-def test_interpolation_keeps_what_is_not_finite_where_it_is_read(method, value):
-    (x,) = draw((2, 13, 2))
-    x[1, 6, 0] = value
-    touched = np.zeros_like(x)
-    touched[1, 6, 0] = 1.0
+@pytest.mark.parametrize("name", FILTERED)
+def test_interpolation_keeps_what_is_not_finite_where_it_is_read(name, method):
     # A factor of 3 has outputs that stand on an input and read it alone.
-    expected = reference.upsample(touched, rank=1, size=3, interpolation=method) != 0
-    description = upsampling(1, 3, method)
-    y = compute(lambda x: resampling.interpolate(x, description), x)
-    np.testing.assert_array_equal(~np.isfinite(y), expected)
+    options = {"size": 3, "interpolation": method}
+    layer = upsampling_layer(name, upsampling(1, **options))
+    # A linear map: the output doesn't see the cotangent, nor the gradient the input. Channels
+    # don't see each other, so that each has its own fault at a place of its own.
+    x, cotangent = draw((2, 13, 6), (2, 39, 6))
+    touched_x, touched_cotangent = np.zeros_like(x), np.zeros_like(cotangent)
+    faults = itertools.product((np.inf, np.nan), ((0, 0), (6, 19), (12, 38)))
+    for channel, (value, (read, pulled)) in enumerate(faults):
+        x[1, read, channel] = cotangent[1, pulled, channel] = value
+        touched_x[1, read, channel] = touched_cotangent[1, pulled, channel] = 1.0
+    y, gradient, _ = differentiate(layer, x, cotangent, QUICKEST)
+    expected = reference.upsample(touched_x, rank=1, **options)
+    np.testing.assert_array_equal(~np.isfinite(y), expected != 0)
+    assert not np.isnan(y[..., :3]).any(), "infinity times zero"
+    expected = reference.upsample_vjp(x, touched_cotangent, rank=1, **options)
+    np.testing.assert_array_equal(~np.isfinite(gradient), expected != 0)
 
 
 # Layout.

@@ -44,10 +44,19 @@ class Case(NamedTuple):
         return self.description.interpolation == "nearest"
 
     @property
+    def lengths_known(self) -> bool:
+        """Whether there is anything to upsample, and along axes of known lengths."""
+        return None not in self.description.axes.lengths(self.shape) and 0 not in self.shape
+
+    @property
     def resizable(self) -> bool:
         """Whether image resizing takes it: two axes at most, whose lengths are known."""
-        axes = self.description.axes
-        return axes.rank < 3 and None not in axes.lengths(self.shape) and 0 not in self.shape
+        return self.description.axes.rank < 3 and self.lengths_known
+
+    @property
+    def gathers_well(self) -> bool:
+        """Whether steps lie together, and aren't so many that XLA fuses one axis into another."""
+        return self.description.axes.channels_last and self.description.interpolation != "lanczos5"
 
     @property
     def power_of_two_sizes(self) -> bool:

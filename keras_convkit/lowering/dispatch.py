@@ -134,6 +134,9 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
 
 UPSAMPLE: dict[str, Callable[[Any, Upsampling], Any]] = {
     "native": resampling.native,
-    "phases": resampling.interpolate,
     "repeat": resampling.repeat,
+    "phases": resampling.phases,
+    "phases_both_ways": resampling.phases_both_ways,
+    "gathers_both_ways": resampling.gathers_both_ways,
+    "depthwise_phases": resampling.depthwise_phases,
 }

@@ -15,6 +15,8 @@ import keras
 from keras_convkit.lowering.case import Case, device_of
 
 ANY = "any"
+# Up to this factor torch's nearest indices were compared with whole numbers, for outputs of 2^20.
+NEAREST_EXACT = 32
 
 
 class Limit(NamedTuple):
@@ -94,14 +96,32 @@ LIMITS = (
         "upsample", "repeat", ANY, ANY, lambda case: not case.nearest,
         "its values are not those of the input",
     ),
-    Limit(
-        "upsample", "phases", ANY, ANY, lambda case: case.nearest,
-        "a copy needs no filter",
+    *(
+        Limit(
+            "upsample", formulation, ANY, ANY, lambda case: case.nearest,
+            "a copy needs no filter",
+        )
+        for formulation in ("phases", "phases_both_ways", "gathers_both_ways", "depthwise_phases")
+    ),
+    *(
+        Limit(
+            "upsample", formulation, ANY, ANY, lambda case: not case.lengths_known,
+            "it takes axes of known lengths",
+        )
+        for formulation in ("phases_both_ways", "gathers_both_ways", "depthwise_phases")
     ),
     Limit(
-        "upsample", "native", ANY, ANY, lambda case: not (case.linear and case.resizable),
-        "image resizing takes two axes of known length, its cubic one is inexact on TensorFlow "
+        "upsample", "native", ANY, ANY,
+        lambda case: not (case.resizable and (case.linear or case.nearest)),
+        "image resizing takes two axes of known length; its cubic one is inexact on TensorFlow, "
         "and another one on torch",
+    ),
+    Limit(
+        "upsample", "native", ANY, ANY,
+        lambda case: case.nearest
+        and not (case.backend == "torch" and case.float32
+                 and max(case.description.sizes) <= NEAREST_EXACT),
+        "its indices are computed in floats, and were compared with whole numbers there alone",
     ),
     Limit(
         "upsample", "native", "tensorflow", ANY,

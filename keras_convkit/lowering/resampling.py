@@ -1,16 +1,14 @@
-"""Upsampling by a whole factor.
+"""How upsampling is carried out: repeats, the native resize, or the filters of each axis in turn.
 
-Output step `o = i size + p` of phase `p` has its centre at input position `i + shift(p)`, so each
-phase is one short filter over the input. At the ends the weights that fall outside are left out
-and the others divided by their sum, as image libraries do for half-pixel centres.
+The filters are `filters`'; here stand the ways to run them. They differ in what a step costs:
+where each operation is a pass over memory, or where the compiler fuses them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,66 +16,18 @@ from keras import ops
 
 from keras_convkit.description import SpatialAxes, Upsampling
 from keras_convkit.input_checks import static_shape
-from keras_convkit.lowering.layout import cut, fold_batch, sliced
+from keras_convkit.lowering.filters import Tap, adjoint_reading, phase_filters, reading
+from keras_convkit.lowering.layout import (
+    cut,
+    fold_batch,
+    sliced,
+    to_channels_first,
+    to_channels_last,
+)
 
-
-def _triangle(t: float) -> float:
-    return max(1.0 - abs(t), 0.0)
-
-
-def _keys_cubic(t: float) -> float:
-    """Keys's cubic convolution kernel with a = -0.5.
-
-    Source: R. Keys, "Cubic convolution interpolation for digital image processing", 1981.
-    """
-    t = abs(t)
-    if t < 1:
-        return (1.5 * t - 2.5) * t * t + 1.0
-    if t < 2:
-        return ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0
-    return 0.0
-
-
-def _lanczos(radius: int) -> Callable[[float], float]:
-    """The sinc function, windowed by its own wider self.
-
-    Source: C. Duchon, "Lanczos filtering in one and two dimensions", 1979.
-    """
-
-    def kernel(t: float) -> float:
-        if t == 0:
-            return 1.0
-        if abs(t) >= radius or t == int(t):
-            return 0.0
-        angle = math.pi * t
-        return radius * math.sin(angle) * math.sin(angle / radius) / (angle * angle)
-
-    return kernel
-
-
-# The interpolation kernel and how far it reaches to either side.
-KERNELS: dict[str, tuple[Callable[[float], float], int]] = {
-    "linear": (_triangle, 1),
-    "cubic": (_keys_cubic, 2),
-    "lanczos3": (_lanczos(3), 3),
-    "lanczos5": (_lanczos(5), 5),
-}
-
-
-class Tap(NamedTuple):
-    """A weight and the input step, relative to the phase's own, that it falls on."""
-
-    offset: int
-    weight: float
-
-
-@lru_cache(maxsize=256)
-def phase_filter(interpolation: str, size: int, phase: int) -> tuple[Tap, ...]:
-    """The filter of the output steps `i size + phase`, without the taps of weight zero."""
-    kernel, radius = KERNELS[interpolation]
-    shift = (phase + 0.5) / size - 0.5
-    taps = (Tap(j, kernel(shift - j)) for j in range(-radius, radius + 1))
-    return tuple(tap for tap in taps if tap.weight)
+Filter = tuple[Tap, ...]
+# One axis by its filters: (x, axis, size, interpolation) -> y.
+AlongAxis = Callable[[Any, int, int, str], Any]
 
 
 def repeat(x: Any, description: Upsampling) -> Any:
@@ -95,7 +45,7 @@ def repeat(x: Any, description: Upsampling) -> Any:
 
 
 def native(x: Any, description: Upsampling) -> Any:
-    """Linear, by the backend's image resizing of one or two axes."""
+    """Nearest or linear, by the backend's image resizing of one or two axes."""
     axes = description.axes
     x, unfold = fold_batch(x, axes.rank)
     sizes = description.sizes
@@ -106,17 +56,40 @@ def native(x: Any, description: Upsampling) -> Any:
     y = ops.image.resize(
         x,
         tuple(n * size for n, size in zip(lengths, sizes, strict=True)),
-        interpolation="bilinear",
+        interpolation="nearest" if description.interpolation == "nearest" else "bilinear",
         data_format=axes.data_format,
     )
     return unfold(ops.squeeze(y, row) if axes.rank == 1 else y)
 
 
-def interpolate(x: Any, description: Upsampling) -> Any:
-    """Each axis in turn as the phases of its short filters."""
-    for axis, size in _scaled(description):
-        x = _interpolate_axis(x, axis, size, description.interpolation)
-    return x
+def phases(x: Any, description: Upsampling) -> Any:
+    """Each phase as a sum of shifted inputs."""
+    return _each_axis(x, description, _phases_along)
+
+
+def depthwise_phases(x: Any, description: Upsampling) -> Any:
+    """Each phase as a depthwise convolution: one pass over memory, and not one a tap."""
+    axes = description.axes
+    if axes.channels_last:
+        return _each_axis(x, description, _depthwise_along)
+    x, unfold = fold_batch(x, axes.rank)
+    channels_last = SpatialAxes(axes.rank, "channels_last")
+    turned = Upsampling(channels_last, description.sizes, description.interpolation)
+    y = depthwise_phases(to_channels_last(x, axes.rank), turned)
+    return unfold(to_channels_first(y, axes.rank))
+
+
+def phases_both_ways(x: Any, description: Upsampling) -> Any:
+    """`phases`, with a gradient that slices the cotangent's phases, where plain ones pad them."""
+    return _with_adjoint(x, description, (_phases_along, _adjoint_phases_along))
+
+
+def gathers_both_ways(x: Any, description: Upsampling) -> Any:
+    """Each step as a sum of gathered ones, in the gradient as well.
+
+    A compiler that fuses gathers writes each step once, with no branch at the ends.
+    """
+    return _with_adjoint(x, description, (_gathers_along, _adjoint_gathers_along))
 
 
 def _scaled(description: Upsampling) -> list[tuple[int, int]]:
@@ -125,27 +98,149 @@ def _scaled(description: Upsampling) -> list[tuple[int, int]]:
     return [(axis, size) for axis, size in pairs if size > 1]
 
 
-def _interpolate_axis(x: Any, axis: int, size: int, interpolation: str) -> Any:
-    filters = [phase_filter(interpolation, size, phase) for phase in range(size)]
-    before = max(-taps[0].offset for taps in filters)
-    after = max(taps[-1].offset for taps in filters)
+def _each_axis(x: Any, description: Upsampling, along_axis: AlongAxis, turn: int = 1) -> Any:
+    for axis, size in _scaled(description)[::turn]:
+        x = along_axis(x, axis, size, description.interpolation)
+    return x
+
+
+def _with_adjoint(x: Any, description: Upsampling, ways: tuple[AlongAxis, AlongAxis]) -> Any:
+    """`x` upsampled by the first way, with the second for the gradient.
+
+    Each is linear and the other's gradient, so derivatives of every order are defined.
+    """
+
+    def run(x: Any, back: bool) -> Any:
+        @ops.custom_gradient
+        def linear(x: Any) -> Any:
+            def gradient(*args: Any, upstream: Any = None) -> Any:
+                return run(args[0] if upstream is None else upstream, not back)
+
+            return _each_axis(x, description, ways[back], -1 if back else 1), gradient
+
+        return linear(x)
+
+    return run(x, False)
+
+
+def _phases_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
+    phases = []
+    for taps, window, factors in _windows(x, axis, size, interpolation):
+        terms = [
+            sliced(window, {axis: cut(place, len(taps) - 1 - place)}) * tap.weight
+            for place, tap in enumerate(taps)
+        ]
+        phases.append(_times(_sum(terms), factors))
+    return _interleaved(phases, axis)
+
+
+def _adjoint_phases_along(y: Any, axis: int, size: int, interpolation: str) -> Any:
+    filters = phase_filters(interpolation, size)
+    after, before = _reach(filters)
+    terms = []
+    for taps, phase in zip(filters, _phases_of(y, axis, size), strict=True):
+        padded = _padded(phase * _normalization(taps, phase, axis), axis, before, after)
+        for offset, weight in taps:
+            window = sliced(padded, {axis: cut(before - offset, after + offset)})
+            terms.append(window * weight)
+    return _sum(terms)
+
+
+def _depthwise_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
+    shape = list(ops.shape(x))
+    position, channels = len(shape) + axis, shape[-1]
+    # As images of two axes, of which the one that gets longer is `turned`.
+    if axis == -2:
+        images, turned = (shape[0], math.prod(shape[1:position]), *shape[position:]), -2
+    else:
+        front, behind = math.prod(shape[:position]), math.prod(shape[position + 1 : -1])
+        images, turned = (front, shape[position], behind, channels), -3
+    x = ops.reshape(x, images)
+    phases = []
+    for taps, window, factors in _windows(x, turned, size, interpolation):
+        weights = ops.convert_to_tensor([tap.weight for tap in taps], dtype=x.dtype)
+        window_size = (1, len(taps)) if turned == -2 else (len(taps), 1)
+        kernel = ops.reshape(weights, (*window_size, 1, 1))
+        kernel = ops.broadcast_to(kernel, (*window_size, channels, 1))
+        phase = ops.depthwise_conv(window, kernel, padding="valid", data_format="channels_last")
+        phases.append(_times(phase, factors))
+    shape[position] = shape[position] * size
+    return ops.reshape(_interleaved(phases, turned), shape)
+
+
+def _windows(x: Any, axis: int, size: int, interpolation: str) -> Iterator[tuple[Filter, Any, Any]]:
+    """For each phase its taps, the steps that they slide over, and what normalizes their sum."""
+    filters = phase_filters(interpolation, size)
+    before, after = _reach(filters)
+    # A linear filter's outer step, repeated, is its weights divided by their sum: a pass less.
+    replicated = interpolation == "linear"
+    padded = _replicated(x, axis) if replicated else _padded(x, axis, before, after)
+    for taps in filters:
+        window = sliced(padded, {axis: cut(before + taps[0].offset, after - taps[-1].offset)})
+        yield taps, window, None if replicated else _normalization(taps, x, axis)
+
+
+def _gathers_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
+    return _gathered(x, axis, *reading(interpolation, size, x.shape[axis]))
+
+
+def _adjoint_gathers_along(y: Any, axis: int, size: int, interpolation: str) -> Any:
+    return _gathered(y, axis, *adjoint_reading(interpolation, size, y.shape[axis] // size))
+
+
+def _gathered(x: Any, axis: int, steps: Any, weights: Any) -> Any:
+    weights = ops.convert_to_tensor(weights, dtype=x.dtype)
+    return _sum(
+        [
+            ops.take(x, steps[:, tap], axis=axis) * _along(weights[:, tap], axis)
+            for tap in range(steps.shape[1])
+        ]
+    )
+
+
+def _reach(filters: Sequence[Filter]) -> tuple[int, int]:
+    """How many steps before and after its own a phase reads at most."""
+    return max(-taps[0].offset for taps in filters), max(taps[-1].offset for taps in filters)
+
+
+def _padded(x: Any, axis: int, before: int, after: int) -> Any:
     widths = [(0, 0)] * len(x.shape)
     widths[axis] = (before, after)
-    padded = ops.pad(x, widths)
-    phases = []
-    for taps in filters:
-        total = None
-        for offset, weight in taps:
-            term = sliced(padded, {axis: cut(before + offset, after - offset)}) * weight
-            total = term if total is None else total + term
-        phases.append(total * _normalization(taps, x, axis))
-    shape = list(ops.shape(x))
+    return ops.pad(x, widths)
+
+
+def _replicated(x: Any, axis: int) -> Any:
+    """`x` with its first and its last step once more."""
+    first, last = sliced(x, {axis: slice(None, 1)}), sliced(x, {axis: slice(-1, None)})
+    return ops.concatenate([first, x, last], axis=axis)
+
+
+def _times(x: Any, factors: Any) -> Any:
+    return x if factors is None else x * factors
+
+
+def _phases_of(y: Any, axis: int, size: int) -> list[Any]:
+    shape = list(ops.shape(y))
     position = len(shape) + axis
-    shape[position] = shape[position] * size
+    shape[position : position + 1] = [shape[position] // size, size]
+    return ops.unstack(ops.reshape(y, shape), num=size, axis=position + 1)
+
+
+def _interleaved(phases: Sequence[Any], axis: int) -> Any:
+    shape = list(ops.shape(phases[0]))
+    position = len(shape) + axis
+    shape[position] = shape[position] * len(phases)
     return ops.reshape(ops.stack(phases, axis=position + 1), shape)
 
 
-def _normalization(taps: tuple[Tap, ...], x: Any, axis: int) -> Any:
+def _sum(terms: Sequence[Any]) -> Any:
+    total, *rest = terms
+    for term in rest:
+        total = total + term
+    return total
+
+
+def _normalization(taps: Filter, x: Any, axis: int) -> Any:
     """One over the sum of the weights that fall inside, a step of the input."""
     n = static_shape(x.shape)[axis]
     if n is None:
@@ -159,4 +254,9 @@ def _normalization(taps: tuple[Tap, ...], x: Any, axis: int) -> Any:
         steps = np.arange(n)
         total = sum(w * ((steps + j >= 0) & (steps + j < n)) for j, w in taps)
         factors = ops.convert_to_tensor(1.0 / total, dtype=x.dtype)
-    return ops.reshape(factors, (-1,) + (1,) * (-1 - axis))
+    return _along(factors, axis)
+
+
+def _along(vector: Any, axis: int) -> Any:
+    """A vector as it is multiplied along an axis that is counted from the end."""
+    return ops.reshape(vector, (-1,) + (1,) * (-1 - axis))
