@@ -151,7 +151,8 @@ def first(case: Case, preferred: str | None = None) -> str:
     """`preferred` if it can compute the case, else the first row's that fits and can."""
     if preferred is not None and can(preferred, case):
         return preferred
-    return next(row.formulation for row in TABLE if row.fits(case) and can(row.formulation, case))
+    # The limits first: what a row asks for may need lengths that a formulation needs as well.
+    return next(row.formulation for row in TABLE if can(row.formulation, case) and row.fits(case))
 
 
 def slices_by_operation() -> bool:
