@@ -19,6 +19,9 @@ _CLASSES = 100
 # Small, so that many steps on the same random images leave the numbers ordinary.
 _LEARNING_RATE = 1e-4
 _TOLERANCE = 1e-3
+# A call of so many seconds notices nothing of what stood in the caches, and there are `ROUNDS` of
+# them at least: one pair a round is enough.
+_SLOW = 1.0
 
 
 class Pair:
@@ -48,20 +51,27 @@ class Pair:
             quantity: {side: _call(model, x, y, quantity) for side, model in models.items()}
             for quantity in QUANTITIES
         }
+        self._slow: dict[str, bool] = {}
         for quantity, own in self._calls.items():
             first = {side: duration(call) for side, call in own.items()}
             if quantity == "prediction":
                 _check(*(call() for call in own.values()))
+            warm = first
             if calls.compiles():
-                seconds = {
-                    side: [max(first[side] - duration(call), 0.0)] for side, call in own.items()
-                }
+                warm = {side: duration(call) for side, call in own.items()}
+                seconds = {side: [max(first[side] - warm[side], 0.0)] for side in own}
                 send("comparison", quantity=f"{quantity} compile", **compare(seconds))
+            self._slow[quantity] = max(warm.values()) > _SLOW
 
     def time(self, seconds: float, send: Send) -> None:
         """Times both for about `seconds`, and reports `samples` for each quantity."""
         for quantity, own in self._calls.items():
-            samples = timing.time_pairs(list(own.values()), seconds / len(self._calls))
+            samples = timing.time_pairs(
+                list(own.values()),
+                seconds / len(self._calls),
+                fewest=1,
+                warm_up=not self._slow[quantity],
+            )
             send("samples", quantity=quantity, **dict(zip(own, samples, strict=True)))
 
     def close(self) -> None:

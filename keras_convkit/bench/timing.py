@@ -22,7 +22,12 @@ _LEAST_SAMPLE = 500e-6
 
 
 def time_pairs(
-    calls: Sequence[Call], seconds: float, clock: Clock = time.perf_counter
+    calls: Sequence[Call],
+    seconds: float,
+    clock: Clock = time.perf_counter,
+    *,
+    fewest: int = FEWEST_PAIRS,
+    warm_up: bool = True,
 ) -> list[list[float]]:
     """Times calls alternately.
 
@@ -33,15 +38,18 @@ def time_pairs(
         calls: One side, or both.
         seconds: The budget for all samples.
         clock: What tells the time, in seconds.
+        fewest: The number of pairs where even a few take long.
+        warm_up: Whether each is called beforehand, which also tells how many calls a sample needs;
+            without, it is one.
 
     Returns:
         For each of `calls`, the seconds of one call in each round.
     """
-    repeats = [_repeats(call, clock) for call in calls]
+    repeats = [_repeats(call, clock) if warm_up else 1 for call in calls]
     samples: list[list[float]] = [[] for _ in calls]
     order = list(range(len(calls)))
     start = clock()
-    while _continues(len(samples[0]), clock() - start, seconds):
+    while _continues(len(samples[0]), clock() - start, seconds, fewest):
         for side in order:
             samples[side].append(_sample(calls[side], repeats[side], clock))
         order.reverse()
@@ -53,12 +61,12 @@ def median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> 
     return statistics.median(a / b for a, b in zip(numerators, denominators, strict=True))
 
 
-def _continues(rounds: int, spent: float, budget: float) -> bool:
+def _continues(rounds: int, spent: float, budget: float, fewest: int) -> bool:
     if rounds >= MOST_PAIRS:
         return False
     if spent < budget:
         return True
-    least = FEWEST_PAIRS if spent > _PATIENCE * budget else LEAST_PAIRS
+    least = fewest if spent > _PATIENCE * budget else LEAST_PAIRS
     return rounds < least
 
 

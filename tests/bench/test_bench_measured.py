@@ -179,7 +179,7 @@ def test_a_whole_model_is_timed_in_pairs(monkeypatch):
     samples = {content["quantity"]: content for content in sent.of("samples")}
     assert set(samples) == {"prediction", "training step"}
     for content in samples.values():
-        assert len(content["built_in"]) == len(content["ours"]) >= 3
+        assert len(content["built_in"]) == len(content["ours"]) >= 1
     assert len(sent.of("comparison")) == (2 if COMPILES else 0)
 
 

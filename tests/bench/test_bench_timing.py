@@ -58,6 +58,13 @@ def test_number_of_pairs(seconds, budget, rounds):
     assert [len(own) for own in timing.time_pairs(calls, budget, machine.clock)] == [rounds] * 2
 
 
+def test_what_is_slow_can_be_timed_once_and_without_a_call_beforehand():
+    machine = Machine()
+    calls = [machine.call("a", 10.0), machine.call("b", 20.0)]
+    samples = timing.time_pairs(calls, 0.5, machine.clock, fewest=1, warm_up=False)
+    assert samples == [[10.0], [20.0]] and machine.calls == ["a", "b"]
+
+
 def test_one_side_alone():
     machine = Machine()
     (samples,) = timing.time_pairs([machine.call("a", 0.1)], 0.5, machine.clock)
