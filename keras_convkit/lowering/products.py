@@ -5,6 +5,9 @@ columns of its left factor; those of the other axes stand side by side in its re
 shifted and summed behind it. Gathering all of them would write the input, and shifting all of them
 the output, once a tap of the whole kernel. The gradient has the same products and shifts; that of
 a native convolution has a window as large as the image.
+
+The batch must be known, and on TensorFlow, whose `ops.scan` takes no results of another shape than
+the carry's, not be more than one chunk: the table has these on JAX alone.
 """
 
 from __future__ import annotations
