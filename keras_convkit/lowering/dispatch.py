@@ -113,6 +113,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "native": native.depthwise_conv,
         "phases": _depthwise_phases,
         "taps": taps.depthwise,
+        "taps_summed_in_parts": taps.depthwise_summed_in_parts,
     },
     "conv_transpose": {
         "native": native.conv_transpose,

@@ -80,8 +80,24 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
     widths: list[Amounts] = [(0, 0)] * len(x.shape)
     for axis, pair in zip(axes.spatial_axes, amounts, strict=True):
         widths[axis] = pair
+    if axes.channels_last and any(amounts[-1]) and table.pads_folded():
+        return _pad_folded(x, widths, value)
     # `None` and not 0: boolean inputs take no number on TensorFlow.
     return ops.pad(x, widths, constant_values=value or None)
+
+
+def _pad_folded(x: Any, widths: Sequence[Amounts], value: float) -> Any:
+    """The last spatial axis and the channels padded as one."""
+    *leading, length, channels = ops.shape(x)
+    before, after = widths[-2]
+    folded = ops.reshape(x, (*leading, length * channels))
+    folded = ops.pad(
+        folded,
+        [*widths[:-2], (before * channels, after * channels)],
+        constant_values=value or None,
+    )
+    lengths = [n + sum(pair) for n, pair in zip(leading, widths, strict=False)]
+    return ops.reshape(folded, (*lengths, length + before + after, channels))
 
 
 def _concatenate(x: Any, axis: int, pair: Pair, mode: str) -> Any:
