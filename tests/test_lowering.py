@@ -95,6 +95,9 @@ CALLS = {
         (3, 2, 2, 6),
         {"padding": "same", "groups": 2, "strides": (2, 1), "dilation_rate": (1, 2)},
     ),
+    "conv-1d-one-tap": ("conv", (7,), 3, (1, 3, 4), {"padding": 1, "padding_mode": "reflect"}),
+    "conv-2d-one-tap": ("conv", (5, 6), 4, (1, 1, 4, 5), {"padding": "same", "strides": (2, 3)}),
+    "conv-2d-one-tap-few-filters": ("conv", (5, 6), 4, (1, 1, 4, 3), {"dilation_rate": 2}),
     "conv-3d": ("conv", (4, 5, 3), 2, (2, 3, 3, 2, 3), {"padding": "same", "strides": (1, 2, 1)}),
     "depthwise_conv-1d": ("depthwise_conv", (7,), 3, (3, 3, 1), {"padding": "same"}),
     "depthwise_conv-1d-multiplier": (
@@ -150,6 +153,8 @@ def takes(operation, name, description, channels):
         return description.groups == channels
     if name == "products":
         return description.groups == 1
+    if name == "pointwise":
+        return set(description.kernel_size) == {1} and description.groups == 1
     if name != "native":
         return True
     if operation == "conv_transpose" and description.groups > 1:
@@ -178,7 +183,7 @@ def test_formulation(call, name, data_format, assert_close):
     description = describe(len(lengths), kernel_shape[: len(lengths)], data_format, **options)
     if not takes(operation, name, description, channels):
         return
-    if name != "taps" and data_format == "channels_first" and limits.needs_channels_last(x):
+    if "taps" not in name and data_format == "channels_first" and limits.needs_channels_last(x):
         return  # `dispatch` turns these before any formulation sees them.
     if slow_to_try_both(data_format, len(lengths)):
         return
@@ -455,6 +460,75 @@ def test_chunks_divide_the_batch_where_one_near_does():
     assert products._chunk((0, 4, 4, 1), 16, 512) == 0
 
 
+# Lengths that go in 8, 7, 3, 11 and no parts; the batch is one sample, so that channels_first too
+# depends on the length.
+@every_format
+@pytest.mark.parametrize("n", [8, 7, 9, 11, 17])
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_taps_summed_in_parts(n, multiplier, data_format, assert_close):
+    x, kernel = draw(shape_of((n, 5), 2, data_format, batch=1), (1, 2, 2, multiplier))
+    description = convolution(2, (1, 2), data_format)
+    y = compute(lambda x, w: taps.depthwise_summed_in_parts(x, w, description), x, kernel)
+    assert_close(y, reference.depthwise_conv(x, kernel, data_format=data_format))
+
+
+DERIVED = {
+    "taps_summed_in_parts": (
+        "depthwise_conv",
+        (3, 2, 4, 2),
+        {"padding": "same", "strides": (2, 1)},
+    ),
+    "pointwise": ("conv", (1, 1, 4, 3), {"strides": 2, "padding": 1}),
+}
+
+
+@every_format
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_are_those_of_the_native_operation(name, batch, data_format):
+    """First, forward, second, and of a batch of kernels: what the formulations are shaped for."""
+    if keras.backend.backend() != "jax":
+        return  # No other backend uses them.
+    import jax
+
+    operation, kernel_shape, options = DERIVED[name]
+    description = convolution(2, kernel_shape[:2], data_format, **options)
+    x, kernel = draw(shape_of((8, 6), 4, data_format, batch=batch), kernel_shape)
+    tangents = draw(x.shape[::-1], kernel_shape[::-1])
+    tangents = tuple(t.transpose() for t in tangents)
+
+    def every_derivative(formulation):
+        def f(x, kernel):
+            return formulation(x, kernel, description)
+
+        def loss(x, kernel):
+            return (f(x, kernel) ** 3).sum()
+
+        gradient = jax.grad(loss, (0, 1))
+
+        def all_of_them(x, kernel):
+            second = jax.grad(
+                lambda x, kernel: sum((g**2).sum() for g in gradient(x, kernel)), (0, 1)
+            )
+            kernels = keras.ops.stack([kernel, 2 * kernel, tangents[1]])
+            return (
+                gradient(x, kernel),
+                jax.jvp(f, (x, kernel), tangents),
+                jax.jvp(gradient, (x, kernel), tangents),
+                second(x, kernel),
+                jax.vmap(f, (None, 0))(x, kernels),
+                jax.vmap(gradient, (None, 0))(x, kernels),
+            )
+
+        return jax.tree.leaves(jax.jit(all_of_them)(x, kernel))
+
+    formulations = dispatch.FORMULATIONS[operation]
+    ours, expected = map(every_derivative, (formulations[name], formulations["native"]))
+    assert len(ours) == len(expected) == 13
+    for one, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+
+
 # Padding.
 
 
@@ -611,6 +685,10 @@ def test_phase_filters_are_shifted_kernels(method):
 
 SPREADING = {
     "taps": ("depthwise_conv", (7,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}),
+    "taps_summed_in_parts": (
+        "depthwise_conv", (8,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}
+    ),
+    "pointwise": ("conv", (9,), (1, 2, 3), {"padding": 2, "strides": 2}),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
     ),
@@ -646,8 +724,10 @@ def test_not_finite_outputs_are_those_that_read_it(name, value):
     assert expected.any() and not expected.all()
     describe = transposed_convolution if operation == "conv_transpose" else convolution
     description = describe(1, kernel_shape[0], **options)
-    which = next(each for each in ("phases", "products", "taps") if each in name)
-    formulation = dispatch.FORMULATIONS[operation][which]
+    formulations = dispatch.FORMULATIONS[operation]
+    # The longest name that this one begins or goes on with.
+    named = max((each for each in formulations if each in name), key=len)
+    formulation = formulations[named]
     y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
     np.testing.assert_array_equal(~np.isfinite(y), expected)
 

@@ -136,9 +136,9 @@ def device_of(x: Any) -> str:
     """`"cpu"`, `"gpu"` or another kind of device that will compute with `x`."""
     if keras.backend.backend() == "torch":
         return "cpu" if str(x.device).startswith("cpu") else "gpu"
-    return _default_device()
+    return default_device()
 
 
 @lru_cache(maxsize=1)
-def _default_device() -> str:
+def default_device() -> str:
     return keras.distribution.list_devices()[0].partition(":")[0].lower()

@@ -14,6 +14,7 @@ from keras_convkit.lowering import (
     limits,
     native,
     phases,
+    pointwise,
     products,
     resampling,
     taps,
@@ -119,11 +120,13 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "as_depthwise": _conv_as_depthwise,
         "phases": _conv_phases,
         "products": products.conv,
+        "pointwise": pointwise.product,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,
         "phases": _depthwise_phases,
         "taps": taps.depthwise,
+        "taps_summed_in_parts": taps.depthwise_summed_in_parts,
     },
     "conv_transpose": {
         "native": native.conv_transpose,

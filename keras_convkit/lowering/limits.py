@@ -59,6 +59,12 @@ LIMITS = (
         "conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
         "there is nothing to take apart",
     ),
+    Limit(
+        "conv", "pointwise", ANY, ANY,
+        lambda case: case.taps > 1 or case.grouped or not case.float32 or None in case.shape,
+        "it takes one tap, one group and a known size, and sums in the input's dtype where the "
+        "native one may have a wider one",
+    ),
     *(
         Limit(
             operation, "products", ANY, ANY,

@@ -1,28 +1,65 @@
-"""Depthwise convolution as shifted multiply-adds: one product a kernel tap, summed."""
+"""Depthwise convolution as shifted multiply-adds: one product a kernel tap, summed.
+
+The forward sum is one fused loop. What a formulation is chosen for is its derivative by the
+weights, a sum over all positions for each tap.
+"""
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
 from keras_convkit.description import Convolution
+from keras_convkit.input_checks import Shape, static_shape
 from keras_convkit.lowering.layout import spatial_slice
 from keras_convkit.lowering.padding import pad_to_valid
+
+# (weights of one tap, shape of the product's tensor, channels last) -> weights that broadcast to it
+Spread = Callable[[Any, Shape, bool], Any]
+# How many parts the positions are summed in. XLA fuses no more than 15 uses of one value, takes a
+# concatenation of two pieces for what it says, and makes a plain copy of one of three or more
+# equal ones.
+PARTS = (8, 7, 6, 5, 4, 3, 13, 11)
 
 
 def depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     """The sum over the taps of the input, shifted to the tap, times the tap's weights."""
+    return _sum_over_taps(x, kernel, convolution, _broadcast)
+
+
+def depthwise_summed_in_parts(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    """The same, with weights whose derivative adds parts of the positions before it sums them.
+
+    XLA's CPU backend hands every sum of a broadcast's derivative to a library that takes whole
+    arrays: it writes out the shifted input of each tap, all of them at once. A concatenation of
+    equal pieces is the same broadcast to it, but its derivative is an addition of slices, which
+    is fused with shift and product. What remains to be summed, a part of the size, is a product
+    with ones; as a product of one column and one row, its forward side is a broadcast again.
+    """
+    return _sum_over_taps(x, kernel, convolution, _concatenate_parts)
+
+
+def _sum_over_taps(x: Any, kernel: Any, convolution: Convolution, spread: Spread) -> Any:
     x, convolution = pad_to_valid(x, convolution)
     axes = convolution.axes
     multiplier = kernel.shape[-1]
+    # Without channels behind it the last axis is sliced first, once for all taps that share its
+    # step: the derivative then pads the innermost loop a third as often (3x3), and 3 times faster.
+    split = axes.rank if axes.channels_last else axes.rank - 1
     total = None
-    for tap in itertools.product(*map(range, convolution.kernel_size)):
-        product = _outer(
-            spatial_slice(x, axes, _windows(tap, convolution)), kernel[tap], convolution, multiplier
-        )
-        total = product if total is None else total + product
+    for inner in itertools.product(*map(range, convolution.kernel_size[split:])):
+        windows = _windows((0,) * split + inner, convolution)
+        part = spatial_slice(x, axes, (*(slice(None),) * split, *windows[split:]))
+        for outer in itertools.product(*map(range, convolution.kernel_size[:split])):
+            tap = outer + inner
+            windows = _windows(tap, convolution)
+            shifted = spatial_slice(part, axes, (*windows[:split], *(slice(None),) * len(inner)))
+            product = _outer(shifted, kernel[tap], convolution, multiplier, spread)
+            total = product if total is None else total + product
     if multiplier == 1:
         return total
     return _merge_multiplier(total, convolution)
@@ -42,13 +79,46 @@ def _windows(tap: tuple[int, ...], convolution: Convolution) -> tuple[slice, ...
     return tuple(slices)
 
 
-def _outer(x: Any, weights: Any, convolution: Convolution, multiplier: int) -> Any:
+def _outer(x: Any, weights: Any, convolution: Convolution, multiplier: int, spread: Spread) -> Any:
     """`x` times `(channels, multiplier)`; the multiplier gets an axis behind the channels."""
-    spatial = () if convolution.axes.channels_last else (1,) * convolution.rank
+    channels_last = convolution.axes.channels_last
+    shape = static_shape(x.shape)
     if multiplier == 1:
-        return x * ops.reshape(weights, (-1, *spatial))
-    shifted = ops.expand_dims(x, -1 - len(spatial))
-    return shifted * ops.reshape(weights, (-1, multiplier, *spatial))
+        return x * spread(ops.reshape(weights, (-1,)), shape, channels_last)
+    axis = len(shape) if channels_last else 2
+    product_shape = (*shape[:axis], multiplier, *shape[axis:])
+    return ops.expand_dims(x, axis) * spread(weights, product_shape, channels_last)
+
+
+def _broadcast(weights: Any, shape: Shape, channels_last: bool) -> Any:
+    behind = 0 if channels_last else len(shape) - 1 - len(weights.shape)
+    return ops.reshape(weights, (*weights.shape, *(1,) * behind))
+
+
+def _concatenate_parts(weights: Any, shape: Shape, channels_last: bool) -> Any:
+    if None in shape or 0 in shape:
+        return _broadcast(weights, shape, channels_last)
+    size = math.prod(weights.shape)
+    if channels_last:
+        merged = [math.prod(shape) // size, size]
+        axis, parts = 0, _parts(merged[0])
+    else:
+        merged = [shape[0], size, *shape[1 + len(weights.shape) :]]
+        axis, parts = max(((axis, _parts(merged[axis])) for axis in (0, 2)), key=lambda s: s[1])
+    merged[axis] //= parts
+    if channels_last:
+        row, column = ops.reshape(weights, (1, size)), ops.ones((merged[0], 1), weights.dtype)
+    else:
+        # Row by row, so that the last axis stays the innermost loop.
+        each = ops.reshape(weights, (1, size, *(1,) * (len(merged) - 3)))
+        column = ops.reshape(ops.broadcast_to(each, merged[:-1]), (-1, 1))
+        row = ops.ones((1, merged[-1]), weights.dtype)
+    part = ops.expand_dims(ops.reshape(ops.matmul(column, row), merged), axis)
+    return ops.reshape(ops.concatenate([part] * parts, axis=axis), shape)
+
+
+def _parts(length: int) -> int:
+    return next((parts for parts in PARTS if length % parts == 0), 1)
 
 
 def _merge_multiplier(x: Any, convolution: Convolution) -> Any:
