@@ -54,7 +54,8 @@ def candidates():
     for operation, description in descriptions():
         lengths = (12,) * description.axes.rank
         # Two channels are as many as groups, where there are groups.
-        for batch, channels in ((2, 4), (2, 2), (1, 1), (8, 64)):
+        # The batch size is open while JAX exports, and in TensorFlow's graphs.
+        for batch, channels in ((2, 4), (2, 2), (1, 1), (8, 64), (None, 4), (None, 2)):
             shape = (batch, *lengths, channels)
             if not description.axes.channels_last:
                 shape = (batch, channels, *lengths)
@@ -115,6 +116,27 @@ def test_a_gpu_takes_the_native_operation_where_it_can(cases):
         if case.device == "gpu" and limits.can("native", case) and case.operation != "upsample":
             strided = case.operation == "depthwise_conv" and case.strided_and_dilated
             assert table.first(case) == "native" or (strided and case.backend == "tensorflow"), case
+
+
+def test_an_export_takes_the_native_operation_where_it_can(cases):
+    """JAX alone tells, by a batch size that is open."""
+    exported = [case for case in cases if case.backend == "jax" and case.shape[0] is None]
+    assert exported
+    for case in exported:
+        if limits.can("native", case) and case.operation != "upsample":
+            assert table.first(case) == "native", case
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "exact"), [(3, 64, True), (3, 65, False), (4, 65, True), (3, None, False)]
+)
+def test_tensorflow_resizes_where_its_centres_are_exact(size, length, exact):
+    axes = SpatialAxes(1, "channels_last")
+    description = arguments.upsampling("test", axes, size=size, interpolation="linear")
+    case = Case(
+        "upsample", description, (2, length, 4), "float32", "tensorflow", "tensorflow", "cpu"
+    )
+    assert limits.can("native", case) is exact
 
 
 def test_case_reads_backend_device_shape_and_dtype():
