@@ -77,9 +77,14 @@ def given_shape(shape: Any, owner: str) -> Shape:
 def static_shape(shape: Any, owner: str = "") -> Shape:
     """`shape` as a tuple of ints, with `None` for a dimension that has no fixed value."""
     try:
-        return tuple(size if isinstance(size, int) else None for size in shape)
+        return tuple(size if isinstance(size, int) else _fixed(size) for size in shape)
     except (TypeError, ValueError) as error:
         raise wrong_input(owner, "have a known number of axes", f"shape={shape}") from error
+
+
+def _fixed(size: Any) -> Length:
+    """While torch traces a model for an export, the lengths of a tensor are tensors themselves."""
+    return int(size) if keras.ops.is_tensor(size) else None
 
 
 @lru_cache(maxsize=1024)

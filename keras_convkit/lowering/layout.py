@@ -11,6 +11,9 @@ from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import limits
 from keras_convkit.lowering.table import slices_by_operation
 
+# What `ops.slice` takes for a size that reaches to the end.
+ALL_THE_REST = -1
+
 
 def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
     """`x` with its batch axes folded into one, and the function that unfolds a result again."""
@@ -52,14 +55,19 @@ def sliced(x: Any, slices: Mapping[int, slice]) -> Any:
 
 
 def _slice_by_operation(x: Any, slices: Mapping[int, slice]) -> Any:
-    starts, sizes = [0] * len(x.shape), list(ops.shape(x))
+    shape = ops.shape(x)
+    starts = [0] * len(shape)
+    # A size asked of the tensor would be three nodes more in a graph, for each unknown batch size.
+    sizes = [size if isinstance(size, int) else ALL_THE_REST for size in shape]
     for axis, piece in slices.items():
         start, stop = piece.start or 0, piece.stop
         if start < 0:
-            start = start + sizes[axis]
-        if stop is None or stop < 0:
-            stop = sizes[axis] + (stop or 0)
-        starts[axis], sizes[axis] = start, stop - start
+            start = start + shape[axis]
+        if stop is not None:
+            sizes[axis] = (shape[axis] + stop if stop < 0 else stop) - start
+        elif isinstance(shape[axis], int):
+            sizes[axis] = shape[axis] - start
+        starts[axis] = start
     return ops.slice(x, starts, sizes)
 
 

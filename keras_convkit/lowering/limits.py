@@ -138,9 +138,8 @@ LIMITS = (
     ),
     Limit(
         "upsample", "native", "tensorflow", ANY,
-        lambda case: not (case.float32 and case.power_of_two_sizes),
-        "its float32 centres are exact for powers of two alone; in other dtypes XLA's gradient of "
-        "it is wrong",
+        lambda case: not (case.float32 and case.exact_centres),
+        "its centres are float32; in other dtypes XLA's gradient of it is wrong",
     ),
     Limit(
         "upsample", "native", "jax", ANY, lambda case: True,

@@ -21,6 +21,7 @@ from keras import ops
 
 from keras_convkit import geometry
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
+from keras_convkit.input_checks import static_shape
 from keras_convkit.lowering.grouped import as_conv_kernel
 from keras_convkit.lowering.layout import cut, spatial_slice
 from keras_convkit.lowering.padding import extend, pad_to_valid
@@ -43,7 +44,7 @@ def strided_and_dilated(x: Any, kernel: Any, convolution: Convolution, conv: Con
     for residues in itertools.product(*map(range, map(min, strides, convolution.kernel_size))):
         taps = tuple(slice(r, None, s) for r, s in zip(residues, strides, strict=True))
         part = kernel[taps]
-        size = tuple(part.shape[: convolution.rank])
+        size = static_shape(part.shape)[: convolution.rank]
         windows = [
             _every(r, s, d, k, q)
             for r, s, d, k, q in zip(

@@ -52,7 +52,7 @@ def native(x: Any, description: Upsampling) -> Any:
     row = 1 if axes.channels_last else 2
     if axes.rank == 1:
         x, sizes = ops.expand_dims(x, row), (1, *sizes)
-    lengths = [x.shape[axis] for axis in SpatialAxes(2, axes.data_format).spatial_axes]
+    lengths = SpatialAxes(2, axes.data_format).lengths(static_shape(x.shape))
     y = ops.image.resize(
         x,
         tuple(n * size for n, size in zip(lengths, sizes, strict=True)),

@@ -56,7 +56,13 @@ def short(case: Case) -> bool:
     return max(lengths) <= MANY_STEPS and max(case.description.sizes) <= MANY_PHASES
 
 
+# What is fast in training here is many small operations, which an export would carry along.
+IN_AN_EXPORT = "an artifact of one operation is read by more runtimes and optimized by its own"
+
 TABLE = (
+    Row("conv", "xla", ANY, lambda case: case.exported, "native", IN_AN_EXPORT),
+    Row("depthwise_conv", "xla", ANY, lambda case: case.exported, "native", IN_AN_EXPORT),
+    Row("conv_transpose", "xla", ANY, lambda case: case.exported, "native", IN_AN_EXPORT),
     Row(
         "conv", "tensorflow", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the CPU's grouped kernel needs XLA, its depthwise one doesn't",
