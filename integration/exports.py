@@ -17,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -172,8 +173,8 @@ def onnx(model: keras.Model, folder: Path) -> Artifact:
     import onnxruntime
 
     path = str(folder / "artifact.onnx")
-    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks for it
-    model.export(path, format="onnx", verbose=False)
+    _settled(keras.backend.backend())
+    _export_onnx(model, path)
     loaded = onnx.load(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -182,6 +183,19 @@ def onnx(model: keras.Model, folder: Path) -> Artifact:
     graphs = [loaded.graph, *loaded.functions]
     nodes = count(node.op_type for graph in graphs for node in graph.node)
     return Artifact(lambda x: session.run(None, {name: x})[0], nodes)
+
+
+def _export_onnx(model: keras.Model, path: str) -> None:
+    model(np.zeros((1, *model.input_shape[1:]), "float32"))  # Keras asks for it
+    model.export(path, format="onnx", verbose=False)
+
+
+@cache
+def _settled(backend: str) -> None:
+    """jax2onnx's first export in a process has other nodes than the same one later."""
+    if backend == "jax":
+        with tempfile.TemporaryDirectory() as folder:
+            _export_onnx(chain(LINE, keras.layers.Cropping1D(1)), f"{folder}/first.onnx")
 
 
 def litert(model: keras.Model, folder: Path) -> Artifact:

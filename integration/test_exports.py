@@ -26,6 +26,7 @@ COMPARED = (
 # What makes an artifact larger than the built-in one's, and why it must.
 LARGER = {
     ("tensorflow", "onnx", "Conv2D, 4 groups"): "the built-in one's is no valid graph",
+    ("tensorflow", "openvino", "ZeroPadding, Cropping 2D"): "the operation whose gradient is fast",
     ("tensorflow", "litert", "Conv2D, 4 groups"): "native only if asked for; see below",
     ("jax", "tf_saved_model", "UpSampling2D, bilinear, 3"): "resizing there spreads infinities",
 }
@@ -57,7 +58,7 @@ def test_ours_export_where_the_built_in_do(exported, form, name):
         pytest.skip(f"neither exports: {theirs.reason}")
     assert_right(mine)
     assert mine.other_batch or not theirs.other_batch
-    if (BACKEND, form, name) not in LARGER:
+    if not theirs.reason and (BACKEND, form, name) not in LARGER:
         assert mine.nodes <= 2 * theirs.nodes
 
 

@@ -89,7 +89,7 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
     widths: list[Amounts] = [(0, 0)] * len(x.shape)
     for axis, pair in zip(axes.spatial_axes, amounts, strict=True):
         widths[axis] = pair
-    if axes.channels_last and any(amounts[-1]) and pads_folded():
+    if axes.channels_last and any(amounts[-1]) and pads_folded(x):
         return _pad_folded(x, widths, value)
     # `None` and not 0: boolean inputs take no number on TensorFlow.
     return ops.pad(x, widths, constant_values=value or None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -175,10 +175,13 @@ def slices_by_operation() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
-def pads_folded() -> bool:
+def pads_folded(x: Any) -> bool:
     """Whether the last spatial axis is padded as one with the channels behind it.
 
     XLA's CPU backend compiles a padding of 56x56x64 in 60 ms so, in 250 ms otherwise, and the
-    padding itself is 1.2 times faster.
+    padding itself is 1.2 times faster. An export, which leaves lengths open, keeps the one
+    operation.
     """
-    return keras.backend.backend() == "jax" and default_device() == "cpu"
+    if keras.backend.backend() != "jax" or default_device() != "cpu":
+        return False
+    return all(isinstance(size, int) for size in x.shape)
