@@ -105,9 +105,17 @@ LIMITS = (
         "the weight's gradient of one sample of one channel fails: 'grad_weight needs to be "
         "contiguous'",
     ),
+    *(
+        Limit(
+            "upsample", formulation, ANY, ANY, lambda case: not case.nearest,
+            "its values are not those of the input",
+        )
+        for formulation in ("repeat", "repeat_channels_last")
+    ),
     Limit(
-        "upsample", "repeat", ANY, ANY, lambda case: not case.nearest,
-        "its values are not those of the input",
+        "upsample", "repeat_channels_last", ANY, ANY,
+        lambda case: case.description.axes.channels_last,
+        "the channels are last already",
     ),
     *(
         Limit(

@@ -44,6 +44,15 @@ def repeat(x: Any, description: Upsampling) -> Any:
     return x
 
 
+def repeat_channels_last(x: Any, description: Upsampling) -> Any:
+    """Nearest neighbours of `channels_first`, with whole rows of channels as what is copied."""
+    x, unfold = fold_batch(x, description.axes.rank)
+    x = to_channels_last(x, description.axes.rank)
+    for axis, size in enumerate(description.sizes, 1):
+        x = ops.repeat(x, size, axis=axis) if size > 1 else x
+    return unfold(to_channels_first(x, description.axes.rank))
+
+
 def native(x: Any, description: Upsampling) -> Any:
     """Nearest or linear, by the backend's image resizing of one or two axes."""
     axes = description.axes

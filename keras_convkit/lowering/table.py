@@ -132,6 +132,13 @@ TABLE = (
     Row("conv_transpose", ANY, ANY, always, "native", ""),
     Row("conv_transpose", ANY, ANY, always, "phases", ""),
     Row(
+        "upsample", "torch", "cpu",
+        lambda case: case.nearest and case.description.axes.rank == 2
+        and not case.description.axes.channels_last,
+        "repeat_channels_last",
+        "copies of whole rows: the gradient 1.4 times faster",
+    ),
+    Row(
         "upsample", "torch", ANY, lambda case: case.nearest, "native",
         "one fused kernel",
     ),
