@@ -111,6 +111,11 @@ class Case(NamedTuple):
         return math.prod(self.description.axes.lengths(self.shape))
 
     @property
+    def numbers(self) -> int:
+        """How many there are in the input, as far as they are known."""
+        return math.prod(size for size in self.shape if size is not None)
+
+    @property
     def summands(self) -> int:
         """The number of slices that the formulation as products gathers and sums."""
         description = self.description

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import limits
-from keras_convkit.lowering.table import slices_by_operation
+from keras_convkit.lowering.table import bias_by_operation, slices_by_operation
 
 # What `ops.slice` takes for a size that reaches to the end.
 ALL_THE_REST = -1
@@ -83,11 +83,13 @@ def crop(x: Any, description: Cropping) -> Any:
 def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
     """`x` plus one value a channel.
 
-    By the tensors' own operator: on TensorFlow `ops.add` takes a vector as long as the last axis
-    for a channels-last bias, whatever its shape says.
+    By the tensors' own operator, unless the operation is faster and can be trusted: TensorFlow's
+    takes a vector as long as the last axis for a channels-last bias, whatever its shape says.
     """
+    channels = bias.shape[0]
+    trusted = axes.channels_last or x.shape[-1] != channels
     if not axes.channels_last:
         bias = ops.reshape(bias, (-1,) + (1,) * axes.rank)
-    elif bias.shape[0] == 1 and not limits.takes_one_channel_bias():
+    elif channels == 1 and not limits.takes_one_channel_bias():
         bias = ops.reshape(bias, (1,) * (axes.rank + 2))
-    return x + bias
+    return ops.add(x, bias) if trusted and bias_by_operation() else x + bias

@@ -169,13 +169,13 @@ def needs_channels_last(x: Any) -> bool:
     return keras.backend.backend() == "tensorflow" and device_of(x) == "cpu"
 
 
-def takes_same(rank: int) -> bool:
-    """Whether the native convolution can be trusted with 'same'.
+def forgets_same(rank: int) -> bool:
+    """Whether a native convolution that finds a padding in front of it forgets its own 'same'.
 
-    TensorFlow fuses a padding with the 3D convolution behind it, and then forgets the
-    convolution's own 'same'.
+    TensorFlow's oneDNN rewrite makes one operation of a padding and the 3D convolution behind it,
+    whatever that one's own padding is.
     """
-    return rank < 3 or keras.backend.backend() != "tensorflow"
+    return rank == 3 and keras.backend.backend() == "tensorflow"
 
 
 def takes_transposed_same() -> bool:

@@ -27,6 +27,9 @@ def depthwise_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
 
 def _windowed(operation: Callable, x: Any, kernel: Any, convolution: Convolution) -> Any:
     x, convolution = pad_to_word(x, convolution)
+    if convolution.padding[0] == "same" and limits.forgets_same(convolution.rank):
+        # Two steps that cost nothing, and through which no padding is seen.
+        x = ops.squeeze(ops.expand_dims(x, 0), 0)
     return operation(
         x,
         kernel,

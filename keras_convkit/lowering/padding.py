@@ -15,7 +15,6 @@ from keras import ops
 from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import static_shape
-from keras_convkit.lowering import limits
 from keras_convkit.lowering.layout import cut, sliced, spatial_slice
 from keras_convkit.lowering.table import pads_folded
 
@@ -47,7 +46,7 @@ def pad_to_word(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
 def _in_a_word(convolution: Convolution, lengths: tuple[Length, ...]) -> Convolution | None:
     """The same convolution with a word for its padding that native operations take, if any."""
     word = convolution.native_word(lengths)
-    if word is None or (word == "same" and not limits.takes_same(convolution.rank)):
+    if word is None:
         return None
     return convolution.replace(padding=(word,) * convolution.rank)
 
