@@ -155,6 +155,8 @@ def takes(operation, name, description, channels):
         return description.groups == 1
     if name == "pointwise":
         return set(description.kernel_size) == {1} and description.groups == 1
+    if name == "planes":
+        return description.rank == 3 and description.axes.channels_last
     if name != "native":
         return True
     if operation == "conv_transpose" and description.groups > 1:
@@ -691,6 +693,7 @@ SPREADING = {
     "taps_summed_in_parts": (
         "depthwise_conv", (8,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}
     ),
+    "planes": ("depthwise_conv", (4, 5, 6), (3, 2, 2, 2, 2), {"padding": 1, "dilation_rate": 2}),
     "pointwise": ("conv", (9,), (1, 2, 3), {"padding": 2, "strides": 2}),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
@@ -720,13 +723,14 @@ SPREADING = {
 def test_not_finite_outputs_are_those_that_read_it(name, value):
     operation, lengths, kernel_shape, options = SPREADING[name]
     x, kernel = draw((2, *lengths, 2), kernel_shape)
-    x[1, 4, 0] = value
+    place = (1, *(length // 2 for length in lengths), 0)
+    x[place] = value
     touched = np.zeros_like(x)
-    touched[1, 4, 0] = 1.0
+    touched[place] = 1.0
     expected = getattr(reference, operation)(touched, np.ones_like(kernel), **options) != 0
     assert expected.any() and not expected.all()
     describe = transposed_convolution if operation == "conv_transpose" else convolution
-    description = describe(1, kernel_shape[0], **options)
+    description = describe(len(lengths), kernel_shape[: len(lengths)], **options)
     formulations = dispatch.FORMULATIONS[operation]
     # The longest name that this one begins or goes on with.
     named = max((each for each in formulations if each in name), key=len)

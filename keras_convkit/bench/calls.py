@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +23,13 @@ QUANTITIES = ("forward", "gradients")
 
 
 class PreparedCall(Protocol):
-    """A call of a layer. The first one compiles."""
+    """A call of a layer. The first one compiles.
+
+    Attributes:
+        compile_seconds: What that took, where the backend compiles as a step of its own.
+    """
+
+    compile_seconds: float | None
 
     def __call__(self) -> Any:
         """Returns the output or the gradients, when they are there."""
@@ -61,6 +68,8 @@ def _arrays(layer: Any, x: np.ndarray, quantity: str) -> list[np.ndarray]:
 
 
 class _TensorFlow:
+    compile_seconds = None
+
     def __init__(self, layer: Any, x: np.ndarray, quantity: str) -> None:
         import tensorflow as tf
 
@@ -128,11 +137,14 @@ class _Jax:
             *map(jnp.asarray, _arrays(layer, x, quantity)),
         )
         self._compiled: Any = None
+        self.compile_seconds: float | None = None
         self._wait = jax.block_until_ready
 
     def __call__(self) -> Any:
         if self._compiled is None:
+            start = time.perf_counter()
             self._compiled = self._function.lower(*self._arguments).compile()
+            self.compile_seconds = time.perf_counter() - start
         return self._wait(self._compiled(*self._arguments))
 
     def peak_memory(self) -> int | None:
@@ -141,6 +153,8 @@ class _Jax:
 
 
 class _Torch:
+    compile_seconds = None
+
     def __init__(self, layer: Any, x: np.ndarray, quantity: str) -> None:
         self._layer = layer
         self._weights = [variable.value for variable in layer.trainable_variables]

@@ -14,6 +14,7 @@ from keras_convkit.lowering import (
     limits,
     native,
     phases,
+    planes,
     pointwise,
     products,
     resampling,
@@ -109,6 +110,10 @@ def _depthwise_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return phases.strided_and_dilated(x, kernel, convolution, conv=_depthwise_conv)
 
 
+def _depthwise_planes(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return planes.depthwise(x, kernel, convolution, flat=_depthwise_conv)
+
+
 def _transposed_phases(x: Any, kernel: Any, description: TransposedConvolution) -> Any:
     return phases.transposed(x, kernel, description, conv=_conv)
 
@@ -125,6 +130,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
     "depthwise_conv": {
         "native": native.depthwise_conv,
         "phases": _depthwise_phases,
+        "planes": _depthwise_planes,
         "taps": taps.depthwise,
         "taps_summed_in_parts": taps.depthwise_summed_in_parts,
     },

@@ -86,6 +86,11 @@ LIMITS = (
         "there is no such operation",
     ),
     Limit(
+        "depthwise_conv", "planes", ANY, ANY,
+        lambda case: case.description.rank < 3 or not case.description.axes.channels_last,
+        "there is one plane, or its channels aren't the last axis",
+    ),
+    Limit(
         "depthwise_conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
         "there is nothing to take apart",
     ),
