@@ -68,7 +68,7 @@ def _arrays(layer: Any, x: np.ndarray, quantity: str) -> list[np.ndarray]:
 
 
 class _TensorFlow:
-    compile_seconds = None
+    compile_seconds: float | None = None
 
     def __init__(self, layer: Any, x: np.ndarray, quantity: str) -> None:
         import tensorflow as tf
@@ -153,7 +153,7 @@ class _Jax:
 
 
 class _Torch:
-    compile_seconds = None
+    compile_seconds: float | None = None
 
     def __init__(self, layer: Any, x: np.ndarray, quantity: str) -> None:
         self._layer = layer
