@@ -16,7 +16,6 @@ from keras_convkit.description import Convolution, Padding, SpatialAxes
 from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import static_shape
 from keras_convkit.lowering.layout import cut, sliced, spatial_slice
-from keras_convkit.lowering.table import pads_folded
 
 # Amounts are ints, or scalar tensors where they follow from a length that isn't known.
 Amounts = tuple[Any, Any]
@@ -88,8 +87,6 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
     widths: list[Amounts] = [(0, 0)] * len(x.shape)
     for axis, pair in zip(axes.spatial_axes, amounts, strict=True):
         widths[axis] = pair
-    if axes.channels_last and any(amounts[-1]) and pads_folded(x):
-        return _pad_folded(x, widths, value)
     # `None` and not 0: boolean inputs take no number on TensorFlow.
     return ops.pad(x, widths, constant_values=value or None)
 
@@ -101,20 +98,6 @@ def extend(x: Any, axes: SpatialAxes, amounts: Sequence[tuple[int, int]]) -> Any
     """
     x = pad_around(x, axes, [(max(before, 0), max(after, 0)) for before, after in amounts])
     return spatial_slice(x, axes, [cut(max(-b, 0), max(-a, 0)) for b, a in amounts])
-
-
-def _pad_folded(x: Any, widths: Sequence[Amounts], value: float) -> Any:
-    """The last spatial axis and the channels padded as one."""
-    *leading, length, channels = ops.shape(x)
-    before, after = widths[-2]
-    folded = ops.reshape(x, (*leading, length * channels))
-    folded = ops.pad(
-        folded,
-        [*widths[:-2], (before * channels, after * channels)],
-        constant_values=value or None,
-    )
-    lengths = [n + sum(pair) for n, pair in zip(leading, widths, strict=False)]
-    return ops.reshape(folded, (*lengths, length + before + after, channels))
 
 
 def _concatenate(x: Any, axis: int, pair: Pair, mode: str) -> Any:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
-from keras_convkit.lowering.case import Case, default_device
+from keras_convkit.lowering.case import Case
 from keras_convkit.lowering.limits import ANY, can
 
 
@@ -200,15 +200,3 @@ def bias_by_operation() -> bool:
     the operator saves a small layer a twentieth of its time.
     """
     return keras.backend.backend() == "tensorflow"
-
-
-def pads_folded(x: Any) -> bool:
-    """Whether the last spatial axis is padded as one with the channels behind it.
-
-    XLA's CPU backend compiles a padding of 56x56x64 in 60 ms so, in 250 ms otherwise, and the
-    padding itself is 1.2 times faster. An export, which leaves lengths open, keeps the one
-    operation.
-    """
-    if keras.backend.backend() != "jax" or default_device() != "cpu":
-        return False
-    return all(isinstance(size, int) for size in x.shape)
