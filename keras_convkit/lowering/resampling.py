@@ -59,9 +59,9 @@ def native(x: Any, description: Upsampling) -> Any:
     x, unfold = fold_batch(x, axes.rank)
     sizes = description.sizes
     row = 1 if axes.channels_last else 2
+    lengths = axes.lengths(static_shape(x.shape))
     if axes.rank == 1:
-        x, sizes = ops.expand_dims(x, row), (1, *sizes)
-    lengths = SpatialAxes(2, axes.data_format).lengths(static_shape(x.shape))
+        x, sizes, lengths = ops.expand_dims(x, row), (1, *sizes), (1, *lengths)
     y = ops.image.resize(
         x,
         tuple(n * size for n, size in zip(lengths, sizes, strict=True)),
