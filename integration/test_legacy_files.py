@@ -99,7 +99,7 @@ def separable(name, rank):
 
 
 def chain(rank, for_built_in):
-    """The layers of `models.plain` in Keras 2's words; for built-in layers, what they still read."""
+    """The layers of `models.plain` in Keras 2's words; for built-in layers, what they read."""
     first = {"filters": FILTERS, "strides": [2] * rank, "padding": "valid", "activation": "relu"}
     dilated = {"filters": FILTERS, "dilation_rate": [2] * rank}
     transposed = {"filters": 2, "strides": [2] * rank, "activation": "linear"}
