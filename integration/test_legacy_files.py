@@ -24,7 +24,7 @@ from integration.models import (
     plain,
     randomize,
 )
-from keras_convkit import convert
+from keras_convkit import convert, to_builtin
 
 OURS = {name: getattr(keras_convkit, name) for name in keras_convkit.layers.__all__}
 every_rank = pytest.mark.parametrize("rank", RANKS)
@@ -199,6 +199,8 @@ def test_an_old_model_loads_as_ours(rank, form, tmp_path):
     assert {type(it) for it in model.layers} - {keras.layers.InputLayer} <= set(OURS.values())
     for value, array in zip(model.get_weights(), arrays, strict=True):
         np.testing.assert_array_equal(value, array)
+    builtin = to_builtin(model).layers
+    assert {type(it).__module__.partition(".")[0] for it in builtin} == {"keras"}
     if form == "functional":  # the other form has the same layers in it
         today = plain(rank, keras.layers)
         today.set_weights(arrays)
