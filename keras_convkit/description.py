@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property
 from operator import le
 from typing import Any
 
 from keras_convkit import geometry
 from keras_convkit.geometry import Length, PaddingEntry, Pair
+
+
+def derived() -> Any:
+    """A field that follows from the others.
+
+    It is set when the description is made: a `cached_property` takes a lock (before Python 3.12),
+    which torch.compile can't trace.
+    """
+    return dataclasses.field(init=False, repr=False, compare=False)
+
+
+def derive(description: Any, **fields: Any) -> None:
+    """Sets derived fields, which is allowed to nobody else."""
+    for name, value in fields.items():
+        object.__setattr__(description, name, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +39,11 @@ class SpatialAxes:
 
     rank: int
     data_format: str
+    spatial_axes: tuple[int, ...] = derived()
+
+    def __post_init__(self) -> None:
+        start = -(self.rank + 1) if self.channels_last else -self.rank
+        derive(self, spatial_axes=tuple(range(start, start + self.rank)))
 
     @property
     def channels_last(self) -> bool:
@@ -33,11 +52,6 @@ class SpatialAxes:
     @property
     def channel_axis(self) -> int:
         return -1 if self.channels_last else -(self.rank + 1)
-
-    @cached_property
-    def spatial_axes(self) -> tuple[int, ...]:
-        start = -(self.rank + 1) if self.channels_last else -self.rank
-        return tuple(range(start, start + self.rank))
 
     def lengths(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """The spatial part of `shape`."""
@@ -76,14 +90,14 @@ class Convolution:
     dilation_rate: tuple[int, ...]
     padding_modes: tuple[str, ...]
     groups: int = 1
+    reach: tuple[int, ...] = derived()
+
+    def __post_init__(self) -> None:
+        derive(self, reach=tuple(map(geometry.reach, self.kernel_size, self.dilation_rate)))
 
     @property
     def rank(self) -> int:
         return self.axes.rank
-
-    @cached_property
-    def reach(self) -> tuple[int, ...]:
-        return tuple(map(geometry.reach, self.kernel_size, self.dilation_rate))
 
     def padding_amounts(self, lengths: Sequence[Length]) -> tuple[Pair | None, ...]:
         """Steps added `(before, after)` a dimension, `None` where a length must be known first."""
@@ -140,6 +154,8 @@ class TransposedConvolution:
             off the full output.
         output_padding: One int a dimension, or `None` where the length is inferred.
         groups: Number of groups that the channels are split into.
+        reach: The kernel's extent with its dilation, one int a dimension.
+        cuts: Steps cut `(front, behind)` off the full output; a negative one is zeros added.
     """
 
     axes: SpatialAxes
@@ -149,24 +165,17 @@ class TransposedConvolution:
     output_padding: tuple[int, ...] | None
     dilation_rate: tuple[int, ...]
     groups: int = 1
+    reach: tuple[int, ...] = derived()
+    cuts: tuple[Pair, ...] = derived()
+
+    def __post_init__(self) -> None:
+        derive(self, reach=tuple(map(geometry.reach, self.kernel_size, self.dilation_rate)))
+        entries = zip(self.padding, self.strides, self.reach, self._output_padding(), strict=True)
+        derive(self, cuts=tuple(geometry.transposed_cut(*entry) for entry in entries))
 
     @property
     def rank(self) -> int:
         return self.axes.rank
-
-    @cached_property
-    def reach(self) -> tuple[int, ...]:
-        return tuple(map(geometry.reach, self.kernel_size, self.dilation_rate))
-
-    @cached_property
-    def cuts(self) -> tuple[Pair, ...]:
-        """Steps cut `(front, behind)` off the full output; a negative one is zeros added."""
-        return tuple(
-            geometry.transposed_cut(entry, s, e, o)
-            for entry, s, e, o in zip(
-                self.padding, self.strides, self.reach, self._output_padding(), strict=True
-            )
-        )
 
     def output_lengths(self, lengths: Sequence[Length]) -> tuple[Length, ...]:
         return tuple(

@@ -163,7 +163,7 @@ def model(request):
     return made
 
 
-@pytest.mark.filterwarnings("ignore:.*lambda")
+@pytest.mark.filterwarnings("ignore:.*includes a `lambda`:UserWarning")
 def test_there_and_back(model):
     before = names_of(model)
     there = convert(model)
@@ -180,6 +180,7 @@ def test_there_and_back(model):
         )
 
 
+@pytest.mark.filterwarnings("ignore:.*includes a `lambda`:UserWarning")
 def test_sharing_stays():
     keras.utils.set_random_seed(1)
     converted = convert(functional())
@@ -329,6 +330,7 @@ def test_what_is_no_model_is_refused(function, value):
         function(value)
 
 
+@pytest.mark.filterwarnings("ignore:.*includes a `lambda`:UserWarning")
 def test_what_cannot_be_compiled_again_is_said():
     model = sequential()
     model.compile("sgd", lambda y, z: keras.ops.mean(y - z))
@@ -338,6 +340,7 @@ def test_what_cannot_be_compiled_again_is_said():
     assert_same_model(model, converted)
 
 
+@pytest.mark.filterwarnings("ignore:.*includes a `lambda`:UserWarning")
 def test_changes_are_counted():
     model = functional()
     changes = conversion.changed_layers(model, convert(model))

@@ -45,7 +45,8 @@ class SpatialLayer(keras.layers.Layer):
 
     Subclasses set `rank` and, when constructed, `description`. They name their constructor's
     arguments in `config_names`, and give those that built-in Keras doesn't know in
-    `added_defaults`, with their defaults.
+    `added_defaults`, with their defaults. `unused_in_keras_2` names what Keras 2 wrote into the
+    layer's config though the layer didn't use it.
     """
 
     rank: ClassVar[int]
@@ -53,6 +54,7 @@ class SpatialLayer(keras.layers.Layer):
     description: Any
     config_names: ClassVar[tuple[str, ...]] = ()
     added_defaults: ClassVar[dict[str, Any]] = {}
+    unused_in_keras_2: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -119,6 +121,14 @@ class SpatialLayer(keras.layers.Layer):
     def as_built_in(self, pairs: tuple[Pair, ...]) -> Any:
         """The pairs as built-in Keras shows them: in 1D the one pair itself."""
         return pairs[0] if self.rank == 1 else pairs
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        def unused(name: str) -> bool:
+            # Other groups than one would have meant something.
+            return name in cls.unused_in_keras_2 and (name != "groups" or config[name] == 1)
+
+        return super().from_config({name: config[name] for name in config if not unused(name)})
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -31,6 +31,7 @@ class DepthwiseConv(WeightedLayer):
         "bias_constraint",
     )
     added_defaults = {"padding_mode": "zeros"}
+    unused_in_keras_2 = ("groups",)
 
     def __init__(
         self,

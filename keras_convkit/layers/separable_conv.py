@@ -35,6 +35,7 @@ class SeparableConv(WeightedLayer):
         "bias_constraint",
     )
     added_defaults = {"padding_mode": "zeros"}
+    unused_in_keras_2 = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
     def __init__(
         self,

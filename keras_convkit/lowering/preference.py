@@ -23,6 +23,9 @@ Preference = Mapping[str, str]
 
 _of_process: Preference = {}
 _of_block: ContextVar[Preference] = ContextVar("keras_convkit_preferred", default={})  # noqa: B039
+# Whether any block has been entered in this process. Until then no context is asked: torch.compile
+# can't trace that, and would break its graph at every layer.
+_blocks_in_use = False
 
 
 def parse(formulation: str | None, operations: Mapping[str, str], owner: str) -> Preference:
@@ -40,6 +43,8 @@ def parse(formulation: str | None, operations: Mapping[str, str], owner: str) ->
 @contextmanager
 def preferring(chosen: Preference) -> Iterator[None]:
     """What `parse` gave, for a block; what a block around it asks of other operations stays."""
+    global _blocks_in_use
+    _blocks_in_use = True
     token = _of_block.set({**_of_block.get(), **chosen})
     try:
         yield
@@ -112,7 +117,8 @@ def set_preferred(formulation: str | None = None, /, **operations: str) -> None:
 def choose(operation: str, description: Description, x: object) -> str:
     """The name of the formulation for this call."""
     case = case_of(operation, description, x)
-    name = _of_block.get().get(operation) or _of_process.get(operation)
+    of_block = _of_block.get() if _blocks_in_use else {}
+    name = of_block.get(operation) or _of_process.get(operation)
     return first(_under_xla(case)) if name == XLA else first(case, name)
 
 
