@@ -21,6 +21,7 @@ class Case(NamedTuple):
     """An operation, its description, and what it is applied to and where.
 
     `engine` is what the speed depends on: `"xla"` for whatever XLA compiles, else the backend.
+    `exported` says that the call is traced for an export, as far as the backend shows it.
     """
 
     operation: str
@@ -30,6 +31,7 @@ class Case(NamedTuple):
     backend: str
     engine: str
     device: str
+    exported: bool = False
 
     @property
     def float32(self) -> bool:
@@ -74,14 +76,6 @@ class Case(NamedTuple):
     def depthwise(self) -> bool:
         """Whether each channel is a group of its own, and there is more than one."""
         return self.description.groups == self.description.axes.channels(self.shape) > 1
-
-    @property
-    def exported(self) -> bool:
-        """Whether JAX traces a function for an export.
-
-        For nothing else does it leave a length open: a function that it compiles has a shape.
-        """
-        return self.backend == "jax" and None in self.shape
 
     @property
     def taps(self) -> int:
@@ -150,7 +144,17 @@ def case_of(operation: str, description: Description, x: Any) -> Case:
         backend,
         "xla" if backend == "jax" else backend,
         device_of(x),
+        _exported(x.shape),
     )
+
+
+def _exported(shape: Any) -> bool:
+    """Whether a length is a symbol, as JAX's exports and torch's traces have them.
+
+    For nothing else does JAX leave a length open: a function that it compiles has a shape. A graph
+    of TensorFlow has lengths that are `None`, exported or not.
+    """
+    return any(not isinstance(size, int) and size is not None for size in shape)
 
 
 def device_of(x: Any) -> str:

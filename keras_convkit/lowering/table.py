@@ -136,6 +136,10 @@ TABLE = (
     Row("conv_transpose", ANY, ANY, always, "native", ""),
     Row("conv_transpose", ANY, ANY, always, "phases", ""),
     Row(
+        "upsample", "torch", ANY, lambda case: case.nearest and case.exported, "repeat",
+        "ONNX and OpenVINO don't know the native one",
+    ),
+    Row(
         "upsample", "torch", "cpu",
         lambda case: case.nearest and case.description.axes.rank == 2
         and not case.description.axes.channels_last,

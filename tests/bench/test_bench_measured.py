@@ -38,6 +38,10 @@ def counted(monkeypatch):
         class Counting:
             peak_memory = call.peak_memory
 
+            @property
+            def compile_seconds(self):
+                return call.compile_seconds
+
             def __call__(self):
                 counts[side] += 1
                 return call()
