@@ -14,7 +14,7 @@ TOOLS = [
     f"keras_convkit.{name}" for name in ("bench", "parity", "workers", "files", "extras", "cli")
 ]
 # The only files of the tools that import a backend: that of their own process.
-WITH_BACKEND = {"parity/differentiation.py", "parity/measured.py", "bench/calls.py"}
+WITH_BACKEND = {"parity/differentiation.py", "parity/worker/settings.py", "bench/calls.py"}
 # Of bench, what runs in the command's process and not in a worker's.
 OF_THE_COMMAND = (
     "applications", "outcome", "picture", "report", "runner", "terminal", "workloads",

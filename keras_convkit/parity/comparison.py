@@ -1,226 +1,341 @@
-"""What is compared with what, how far apart it may lie, and what came of it."""
+"""Holds the answers of workers against each other, subject by subject."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_convkit.parity import quantities
-from keras_convkit.parity.quantities import QUANTITIES, Results
-from keras_convkit.parity.runner import BackendRun, Measurement
+from keras_convkit.parity import quantities, tolerance
+from keras_convkit.parity.differences import Difference, difference
+from keras_convkit.parity.quantities import LOSS, QUANTITIES, Results, named
+from keras_convkit.parity.runner import BackendRun
+from keras_convkit.parity.store import Answer, Store
+from keras_convkit.parity.subjects import EMBEDDED, Subject
+from keras_convkit.parity.tasks import (
+    INSPECT,
+    MEASURE,
+    PEER,
+    REFERENCE,
+    SUBJECT,
+    Plan,
+    Task,
+    measurements,
+    readings,
+)
+from keras_convkit.parity.verdicts import Cell, Column, Kind, Source, Verdict
 
 Array = np.ndarray
 
-# The largest error allowed, in units of the largest magnitude, for float32 models of this depth.
+# A gradient that is smaller than a tenth of the largest one beside it has terms of that one's
+# size, which cancel: their roundings, and not its own size, say how exact it can be.
+CANCELLED = 0.1
+# Of the embedded models, whose depth is known, never more than this.
 BOUNDS = {
     "output": 1e-5,
     "input gradient": 1e-4,
     "weight gradients": 1e-4,
     "training step": 1e-4,
 }
+_STEPS = {"training step": 1, "ten steps": 10}
 
 
-class Kind(StrEnum):
-    """With what a backend is compared."""
-
-    REFERENCE = "reference"
-    BUILT_IN = "built-in"
-    BACKEND = "backend"
-
-
-class Verdict(StrEnum):
-    """What came of a comparison."""
-
-    AGREES = "agrees"
-    DISAGREES = "disagrees"
-    FAILED = "failed"
-    NOT_POSSIBLE = "not possible"
-
-
-class Source(NamedTuple):
-    """Whose numbers: a library on a backend in a mode, or the reference."""
-
-    library: str
-    backend: str = ""
-    mode: str = ""
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, (self.backend, self.mode))) or self.library
-
-
-REFERENCE = Source("reference")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A comparison that is made for every model and quantity: `left` is judged by `right`."""
-
-    kind: Kind
-    left: Source
-    right: Source
-
-    def __str__(self) -> str:
-        if self.kind is Kind.BACKEND:
-            return f"{self.left.backend} vs {self.right.backend}"
-        return f"{self.left} vs {self.kind}"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The verdict on one quantity of one model in one column.
+class Judgement(NamedTuple):
+    """How two sets of arrays differ.
 
     Attributes:
-        model: The model's name.
-        quantity: One of `QUANTITIES`.
-        column: The comparison.
-        verdict: What came of it.
-        bound: The largest error allowed.
-        error: The largest error over the largest magnitude, of the worst array. None where nothing
-            could be compared, or where the numbers are not finite.
-        part: The worst array, as "2 Conv2D kernel".
-        reason: Why there is no error, or none that is a number.
+        part: The worst array, measured by its bound.
+        bound: Its bound.
+        difference: How it differs; None where it can't be compared.
+        reason: Why it can't, or why its error is no number.
     """
 
-    model: str
-    quantity: str
-    column: Column
-    verdict: Verdict
+    part: str
     bound: float
-    error: float | None = None
-    part: str = ""
-    reason: str = ""
-
-    def in_words(self) -> str:
-        """Returns the error and its bound, or the reason why there is none."""
-        where = f" in {self.part}" if self.part else ""
-        if self.error is None:
-            return f"{self.reason}{where}"
-        sign = "≤" if self.error <= self.bound else ">"
-        return f"error {self.error:.1e} {sign} bound {self.bound:.0e}{where}"
-
-
-class _Absent(NamedTuple):
-    """Why a source has no numbers for a model."""
-
-    verdict: Verdict
+    difference: Difference | None
     reason: str
 
+    @property
+    def agrees(self) -> bool:
+        """Whether no array is beyond its bound."""
+        if self.difference is None:
+            return not self.reason
+        return self.difference.error <= self.bound
 
-def columns(runs: Sequence[BackendRun]) -> list[Column]:
-    """Returns the comparisons that the installed backends allow.
 
-    Ours in every mode with the reference; ours with the built-in layers, and each two backends, in
-    the mode in which Keras runs a backend by default.
+def judge(
+    quantity: str,
+    left: Mapping[str, Array],
+    right: Mapping[str, Array],
+    dtype: str,
+    facts: Mapping,
+    rounded_sides: int = 2,
+    most: float = np.inf,
+) -> Judgement:
+    """Compares arrays of the same names, or as many of other names in the same order.
+
+    Args:
+        quantity: What they are.
+        left: What is judged.
+        right: What it is judged by.
+        dtype: What was computed in.
+        facts: `roundings` by quantity, and `weights`, the largest magnitude of each.
+        rounded_sides: 1 where the right side is an exact reference.
+        most: No bound is larger.
     """
-    runs = [run for run in runs if run.status != "missing"]
-    ours = {run.backend: [Source("ours", run.backend, mode) for mode in run.modes] for run in runs}
-    default = [sources[0] for sources in ours.values()]
-    return [
-        *(Column(Kind.REFERENCE, source, REFERENCE) for own in ours.values() for source in own),
-        *(Column(Kind.BUILT_IN, source, source._replace(library="built-in")) for source in default),
-        *(Column(Kind.BACKEND, left, right) for left, right in itertools.combinations(default, 2)),
-    ]
+    if len(left) != len(right):
+        return Judgement("", 0.0, None, f"{len(left)} arrays against {len(right)}")
+    names = dict(zip(right, left, strict=True))
+    worst = Judgement("", 0.0, None, "")
+    excess = -1.0
+    for part, b in right.items():
+        a = left[part] if part in left else left[names[part]]
+        if a.shape != b.shape:
+            return Judgement(part, 0.0, None, f"shape {a.shape} against {b.shape}")
+        computed = dtype if np.issubdtype(b.dtype, np.floating) else str(b.dtype)
+        roundings = facts["roundings"].get(quantity, 1)
+        bound = tolerance.bound(computed, roundings, b.size, rounded_sides)
+        scale = _scale(part, right, quantity)
+        if part.startswith("change of "):
+            # Each step rounds the weight that it changes.
+            weight = facts["weights"].get(part.removeprefix("change of "), 0.0)
+            steps = rounded_sides * _STEPS.get(quantity, 0)
+            bound += steps * tolerance.UNIT_ROUNDOFF.get(dtype, 0.0) * weight / scale
+        bound = min(bound, most)
+        found = difference(a, b, scale, bound)
+        if (own := _excess(found.error, bound)) > excess:
+            excess = own
+            reason = "" if np.isfinite(found.error) else "numbers that are not finite"
+            worst = Judgement(part, bound, found, reason)
+    return worst
 
 
-def compare(runs: Sequence[BackendRun], expected: Mapping[str, Results]) -> list[Cell]:
+def compare(
+    subjects: Sequence[Subject],
+    runs: Sequence[BackendRun],
+    plan: Plan,
+    store: Store,
+    expected: Mapping[str, Results],
+) -> list[Cell]:
     """Compares all results.
 
     Args:
-        runs: The backends' runs.
-        expected: The reference's results for each model.
+        subjects: What was looked at.
+        runs: The backends' runs; the missing ones take no part.
+        plan: What was asked.
+        store: The answers.
+        expected: What the reference gives for embedded models.
 
     Returns:
-        The cells, in the order of models, then quantities, then columns.
+        The cells, in the order of subjects, then quantities, then columns.
     """
-    by_column = {
-        (model, column): list(_compare_models(model, column, runs, expected[model]))
-        for model in expected
-        for column in columns(runs)
-    }
-    return [
-        by_column[model, column][row]
-        for model in expected
-        for row in range(len(QUANTITIES))
-        for column in columns(runs)
-    ]
+    present = [run for run in runs if run.status != "missing"]
+    order = [named(name, dtype) for dtype in ("float32", *plan.dtypes) for name in QUANTITIES]
+    cells: list[Cell] = []
+    for subject in subjects:
+        comparing = _Comparing(subject, present, plan, store, expected.get(subject.name))
+        cells += sorted(comparing.cells(), key=lambda cell: order.index(cell.quantity))
+    return cells
 
 
-def error(actual: Array, expected: Array) -> float:
-    """Returns the largest error over the largest magnitude; infinity where it is not a number."""
-    if actual.shape != expected.shape:
-        return np.inf
-    if not actual.size:
-        return 0.0
-    actual, expected = actual.astype(np.float64), expected.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # Where infinities meet.
-        largest = np.max(np.abs(actual - expected))
-        magnitude = np.max(np.abs(expected))
-        ratio = largest / magnitude if magnitude else largest
-    return float(ratio) if np.isfinite(ratio) else np.inf
+class _Side(NamedTuple):
+    """What a source gave, or the verdict where it gave nothing."""
+
+    results: Results
+    answer: Answer
+    verdict: Verdict | None = None
 
 
-def _compare_models(
-    model: str, column: Column, runs: Sequence[BackendRun], expected: Results
-) -> Iterator[Cell]:
-    sides = [
-        expected if source is REFERENCE else _results(model, source, runs)
-        for source in (column.left, column.right)
-    ]
-    absent = next((side for side in sides if isinstance(side, _Absent)), None)
-    for quantity in QUANTITIES:
-        if absent:
-            verdict, reason = absent
-            yield Cell(model, quantity, column, verdict, BOUNDS[quantity], reason=reason)
-        else:
-            left, right = (side[quantity] for side in sides)
-            yield _judge(model, quantity, column, left, right)
+class _Comparing:
+    """The comparisons of one subject."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        runs: Sequence[BackendRun],
+        plan: Plan,
+        store: Store,
+        expected: Results | None,
+    ) -> None:
+        self._subject = subject
+        self._runs = runs
+        self._plan = plan
+        self._store = store
+        self._expected = expected
+        self._sides: dict[tuple[str, Task], _Side] = {}
+
+    def cells(self) -> Iterator[Cell]:
+        """Yields the verdicts, column by column."""
+        for run in self._runs:
+            for task in measurements(self._subject, run.modes, self._plan):
+                if task.do == INSPECT:
+                    yield from self._itself(run, task)
+                elif task.side == SUBJECT:
+                    yield from self._beside(run, task)
+        for left, right in itertools.combinations(self._runs, 2):
+            for task in measurements(self._subject, left.modes[:1], self._plan):
+                if task.side == SUBJECT and task.do == MEASURE:
+                    other = task._replace(mode=right.modes[0])
+                    sources = (
+                        Source(SUBJECT, left.backend, task.mode),
+                        Source(SUBJECT, right.backend, other.mode),
+                    )
+                    sides = self._side(left.backend, task), self._side(right.backend, other)
+                    yield from self._all(task, Column(Kind.BACKEND, *sources), *sides)
+        for run in self._runs:
+            yield from self._files(run)
+
+    def _beside(self, run: BackendRun, task: Task) -> Iterator[Cell]:
+        """With the reference, the peer, and the backend's default mode."""
+        backend, default = run.backend, run.modes[0]
+        source = Source(SUBJECT, backend, task.mode)
+        left = self._side(backend, task)
+        judged = self._subject.reference and not task.training
+        if judged:
+            if self._subject.kind == EMBEDDED:
+                right = _Side(self._expected, Answer("result"))
+            else:
+                asked = task._replace(side=REFERENCE, mode="")
+                right = self._side(backend, asked)
+            yield from self._all(
+                task, Column(Kind.REFERENCE, source, Source(REFERENCE)), left, right, 1
+            )
+        if task.mode != default:
+            if not judged:
+                right = self._side(backend, task._replace(mode=default))
+                column = Column(Kind.MODE, source, source._replace(mode=default))
+                yield from self._all(task, column, left, right)
+        elif self._subject.peer and not task.training and task.dtype == "float32":
+            right = self._side(backend, task._replace(side=PEER))
+            column = Column(Kind.PEER, source, source._replace(side=PEER))
+            yield from self._all(task, column, left, right)
+
+    def _itself(self, run: BackendRun, task: Task) -> Iterator[Cell]:
+        """Symbolic shapes with real ones, and the copy that the config makes with the original."""
+        source = Source(SUBJECT, run.backend, task.mode)
+        column = Column(Kind.ITSELF, source, source)
+        side = self._side(run.backend, task)
+        for quantity in ("symbolic shape", "config"):
+            if quantity not in self._plan.quantities:
+                continue
+            name = self._subject.name
+            if side.verdict:
+                reason = side.answer.reason
+                yield Cell(name, quantity, column, side.verdict, reason=reason)
+            elif finding := side.answer.facts.get("findings", {}).get(quantity, ""):
+                yield Cell(name, quantity, column, Verdict.DISAGREES, reason=finding)
+            elif quantity == "symbolic shape":
+                yield Cell(name, quantity, column, Verdict.AGREES, error=0.0)
+            else:
+                pair = side.results.get("copy", {}), side.results.get("original", {})
+                yield self._cell(quantity, column, *pair, side.answer.facts, 2)
+
+    def _files(self, run: BackendRun) -> Iterator[Cell]:
+        """What the model gives that was written under another backend, or under the same."""
+        backends = [each.backend for each in self._runs]
+        for task in readings(self._subject, run.modes, self._plan, backends):
+            (writer,) = (each for each in self._runs if each.backend == task.writer)
+            column = Column(
+                Kind.FILE,
+                Source(SUBJECT, run.backend, task.mode, task.writer),
+                Source(SUBJECT, writer.backend, writer.modes[0]),
+            )
+            wrote = Task(self._subject.name, INSPECT, SUBJECT, writer.modes[0])
+            sides = self._side(run.backend, task), self._side(writer.backend, wrote)
+            lacking = next((side for side in sides[::-1] if side.verdict), None)
+            if lacking:
+                yield Cell(
+                    self._subject.name,
+                    "file",
+                    column,
+                    lacking.verdict,
+                    reason=lacking.answer.reason,
+                )
+            else:
+                pair = [side.results.get("original", {}) for side in sides]
+                yield self._cell("file", column, pair[0], pair[1], sides[1].answer.facts, 2)
+
+    def _all(
+        self, task: Task, column: Column, left: _Side, right: _Side, rounded_sides: int = 2
+    ) -> Iterator[Cell]:
+        """Compares all quantities of a task."""
+        wanted = self._plan.wanted(task)
+        lacking = next((side for side in (left, right) if side.verdict), None)
+        for quantity in wanted:
+            name = named(quantity, task.dtype)
+            if lacking:
+                reason = lacking.answer.reason
+                yield Cell(self._subject.name, name, column, lacking.verdict, reason=reason)
+            elif quantity in left.results and quantity in right.results:
+                facts = left.answer.facts
+                pair = left.results[quantity], right.results[quantity]
+                yield self._cell(quantity, column, *pair, facts, rounded_sides, task.dtype)
+
+    def _cell(
+        self,
+        quantity: str,
+        column: Column,
+        left: Mapping[str, Array],
+        right: Mapping[str, Array],
+        facts: Mapping,
+        rounded_sides: int,
+        dtype: str = "float32",
+    ) -> Cell:
+        most = BOUNDS.get(quantity, np.inf) if self._subject.kind == EMBEDDED else np.inf
+        found = judge(quantity, left, right, dtype, facts, rounded_sides, most)
+        error = found.difference.error if found.difference else None
+        return Cell(
+            self._subject.name,
+            named(quantity, dtype),
+            column,
+            Verdict.AGREES if found.agrees else Verdict.DISAGREES,
+            found.bound,
+            error if error is None or np.isfinite(error) else None,
+            found.part,
+            found.reason,
+            found.difference,
+        )
+
+    def _side(self, backend: str, task: Task) -> _Side:
+        key = backend, task
+        if key not in self._sides:
+            self._sides[key] = self._read(backend, task)
+        return self._sides[key]
+
+    def _read(self, backend: str, task: Task) -> _Side:
+        answer = self._store.get(backend, task)
+        if answer.kind == "refused":
+            # An embedded model has to be possible on our side: a refusal of ours is a fault.
+            fault = self._subject.kind == EMBEDDED and task.side == SUBJECT
+            return _Side({}, answer, Verdict.FAILED if fault else Verdict.NOT_POSSIBLE)
+        if answer.kind == "failed":
+            reason = f"{task.side} on {' '.join(filter(None, (backend, task.mode)))}"
+            told = Answer("failed", reason=f"{reason}: {answer.reason}")
+            # What a peer or a reference can't do says nothing about the subject.
+            fault = task.side == SUBJECT
+            return _Side({}, told, Verdict.FAILED if fault else Verdict.NOT_POSSIBLE)
+        try:
+            return _Side(quantities.load(self._store.folder / answer.file), answer)
+        except Exception as error:  # A file that a dying worker has left can be broken in any way.
+            reason = f"unreadable results: {type(error).__name__}: {error}"
+            return _Side({}, Answer("failed", reason=reason), Verdict.FAILED)
 
 
-def _judge(
-    model: str,
-    quantity: str,
-    column: Column,
-    left: Mapping[str, Array],
-    right: Mapping[str, Array],
-) -> Cell:
-    bound = BOUNDS[quantity]
-    errors = {part: error(left[part], right[part]) for part in right}
-    part = max(errors, key=errors.__getitem__)
-    worst = errors[part]
-    verdict = Verdict.AGREES if worst <= bound else Verdict.DISAGREES
-    if np.isfinite(worst):
-        return Cell(model, quantity, column, verdict, bound, worst, part)
-    if left[part].shape != right[part].shape:
-        reason = f"shape {left[part].shape} against {right[part].shape}"
-    else:
-        reason = "numbers that are not finite"
-    return Cell(model, quantity, column, verdict, bound, part=part, reason=reason)
+def _excess(error: float, bound: float) -> float:
+    return error / bound if bound else (np.inf if error else 0.0)
 
 
-def _results(model: str, source: Source, runs: Sequence[BackendRun]) -> Results | _Absent:
-    """Reads what a backend's worker has left, or says why there is nothing."""
-    (run,) = (run for run in runs if run.backend == source.backend)
-    measurement = Measurement(model, source.library, source.mode)
-    if measurement in run.results:
-        return _read(run.results[measurement])
-    if measurement in run.refused:
-        # Our own layers have to do every model: a refusal of theirs is a fault.
-        verdict = Verdict.FAILED if source.library == "ours" else Verdict.NOT_POSSIBLE
-        return _Absent(verdict, run.refused[measurement])
-    reason = run.failed.get(measurement, run.reason)
-    return _Absent(Verdict.FAILED, f"{source.library} on {source}: {reason}")
+def _scale(part: str, parts: Mapping[str, Array], quantity: str) -> float:
+    """The magnitude that a part's errors are given in units of."""
+    own = _largest(parts[part])
+    if part != LOSS and ("gradient" in quantity or quantity in _STEPS):
+        others = (_largest(array) for name, array in parts.items() if name != LOSS)
+        own = max(own, CANCELLED * max(others))
+    return own or 1.0
 
 
-def _read(path: Path) -> Results | _Absent:
-    try:
-        results = quantities.load(path)
-    except Exception as error:  # A file that a dying worker has left can be broken in any way.
-        return _Absent(Verdict.FAILED, f"unreadable results: {type(error).__name__}: {error}")
-    lacking = [quantity for quantity in QUANTITIES if quantity not in results]
-    return _Absent(Verdict.FAILED, f"results lack {', '.join(lacking)}") if lacking else results
+def _largest(array: Array) -> float:
+    finite = np.abs(array[np.isfinite(array)].astype(np.float64)) if array.size else array
+    return float(np.max(finite, initial=0.0))

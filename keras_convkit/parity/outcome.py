@@ -5,16 +5,29 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+
 import keras_convkit
-from keras_convkit.parity import comparison, expected, runner
-from keras_convkit.parity.comparison import Cell, Verdict
-from keras_convkit.parity.models import Model
-from keras_convkit.parity.runner import BackendRun, Notify
+from keras_convkit.parity.comparison import compare
+from keras_convkit.parity.embedded import expected
+from keras_convkit.parity.embedded.models import MODELS
+from keras_convkit.parity.quantities import QUANTITIES, Results, save_arrays
+from keras_convkit.parity.runner import BackendRun, Notify, Session, run_all
+from keras_convkit.parity.store import Store
+from keras_convkit.parity.subjects import EMBEDDED, Subject
+from keras_convkit.parity.tasks import MODES, Plan, Task
+from keras_convkit.parity.verdicts import Cell, Verdict
+
+# The learning rate of training, and that of embedded models, whose loss is a mean of many numbers.
+RATES = (0.1, expected.LEARNING_RATE)
 
 
 @dataclass(frozen=True)
@@ -22,8 +35,7 @@ class Outcome:
     """What a run gave.
 
     Attributes:
-        models: The models.
-        shapes: The input shape of each model.
+        subjects: What was looked at.
         runs: The backends, the missing ones included.
         cells: The verdicts.
         required: Backends that had to be there.
@@ -31,10 +43,10 @@ class Outcome:
         seconds: How long the run took.
         created: When it ended, in UTC.
         environment: The machine and the versions of Python and of this package.
+        shapes: The input shapes of each subject, where a worker has told them.
     """
 
-    models: Sequence[Model]
-    shapes: Mapping[str, tuple[int, ...]]
+    subjects: Sequence[Subject]
     runs: Sequence[BackendRun]
     cells: Sequence[Cell]
     required: Sequence[str]
@@ -42,6 +54,7 @@ class Outcome:
     seconds: float
     created: str
     environment: Mapping[str, str]
+    shapes: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
@@ -66,10 +79,14 @@ class Outcome:
 
     @property
     def impossible(self) -> dict[str, str]:
-        """The reason for each model that cannot be compared with the built-in layers."""
+        """The reason for each subject of which something can't be compared."""
         return {
-            cell.model: cell.reason for cell in self.cells if cell.verdict is Verdict.NOT_POSSIBLE
+            cell.subject: cell.reason for cell in self.cells if cell.verdict is Verdict.NOT_POSSIBLE
         }
+
+    def of(self, subject: str) -> list[Cell]:
+        """Returns the cells of a subject."""
+        return [cell for cell in self.cells if cell.subject == subject]
 
     def count(self, verdict: Verdict) -> int:
         """Returns the number of cells with a verdict."""
@@ -77,40 +94,81 @@ class Outcome:
 
 
 def run_parity(
-    models: Sequence[Model],
-    modes: Mapping[str, tuple[str, ...]],
+    subjects: Sequence[Subject],
+    modes: Mapping[str, tuple[str, ...]] = MODES,
     *,
+    quantities: Sequence[str] = QUANTITIES,
+    dtypes: Sequence[str] = (),
     seed: int = 0,
     timeout: float = 300.0,
+    memory: float = 0.0,
     required: Sequence[str] = (),
+    results: Path | None = None,
     notify: Notify = lambda run, news: None,
 ) -> Outcome:
-    """Runs models on backends and compares what they give.
+    """Runs subjects on backends and compares what they give.
 
     Args:
-        models: The models.
+        subjects: What is looked at.
         modes: The backends, and the modes to run each in, the default one first.
-        seed: Seed of weights, cotangents and targets.
-        timeout: Seconds that the worker of one backend may take.
+        quantities: What is compared.
+        dtypes: Dtypes besides float32.
+        seed: Seed of inputs, weights, cotangents and targets.
+        timeout: Seconds that a worker may take for its start, and for each task.
+        memory: Gigabytes that a worker may take beyond its imports; 0 for no limit.
         required: Backends whose absence is a fault.
+        results: A folder for the results; what it has already isn't measured again.
         notify: Told about each step of a worker.
 
     Raises:
         extras.MissingExtraError: A package that carries a sample is not installed.
+        ValueError: The folder has results of another run.
     """
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="keras-convkit-parity-") as name:
-        folder = Path(name)
-        wanted, shapes = {}, {}
-        for model in models:
-            case, wanted[model.name] = expected.draw(model, seed)
-            shapes[model.name] = case.x.shape
-            case.save(folder / f"{model.name}.npz")
-        runs = runner.run_workers(list(wanted), modes, folder, timeout, notify)
-        cells = comparison.compare(runs, wanted)
+    plan = Plan(tuple(quantities), tuple(dtype for dtype in dtypes if dtype != "float32"))
+    with ExitStack() as stack:
+        if results is None:
+            name = tempfile.TemporaryDirectory(prefix="keras-convkit-parity-")
+            results = Path(stack.enter_context(name))
+        cases: dict[str, Path] = {}
+        wanted: dict[str, Results] = {}
+        digests: dict[str, int] = {}
+        results.mkdir(parents=True, exist_ok=True)
+        for number, subject in enumerate(subjects):
+            cases[subject.name] = results / f"case {number}.npz"
+            digests[subject.name] = _write_case(subject, cases[subject.name], seed, wanted)
+        about = {
+            "subjects": [
+                subject.for_worker() | {"data": digests[subject.name]} for subject in subjects
+            ],
+            "plan": plan._asdict() | {"seed": seed, "modes": dict(modes)},
+            "versions": _versions([*modes]),
+        }
+        store = Store(results, about)
+
+        def question(subject: Subject, task: Task, backend: str) -> dict:
+            name = (
+                f"{list(cases).index(subject.name)} {backend} {zlib.crc32(repr(task).encode()):08x}"
+            )
+            writer = task.writer or backend
+            return {
+                "task": task._asdict(),
+                "subject": subject.for_worker(),
+                "quantities": plan.wanted(task),
+                "seed": _seed(subject, seed),
+                "rates": RATES,
+                "case": str(cases[subject.name]),
+                "file": str(results / f"{name}.npz"),
+                "model": str(results / f"{list(cases).index(subject.name)} {writer}.keras"),
+            }
+
+        with Session(modes, store, timeout=timeout, memory=memory, notify=notify) as session:
+            run_all(subjects, plan, session, question)
+        runs = session.runs
+        cells = compare(subjects, runs, plan, store, wanted)
+        shapes = store.shapes()
     return Outcome(
-        models=models,
-        shapes=shapes,
+        subjects=subjects,
         runs=runs,
         cells=cells,
         required=required,
@@ -122,4 +180,38 @@ def run_parity(
             "Python": platform.python_version(),
             "platform": platform.platform(),
         },
+        shapes=shapes,
     )
+
+
+def _seed(subject: Subject, seed: int) -> int:
+    """Each subject has numbers of its own, whatever else is run."""
+    return zlib.crc32(f"{seed} {subject.name}".encode())
+
+
+def _write_case(subject: Subject, path: Path, seed: int, wanted: dict[str, Results]) -> int:
+    """Writes the data of a subject, and returns a number that changes with them."""
+    if subject.kind == EMBEDDED:
+        case, wanted[subject.name] = expected.draw(MODELS[subject.target], seed)
+        case.save(path)
+        return zlib.crc32(case.x.tobytes())
+    arrays: dict[str, np.ndarray] = {}
+    for each in subject.inputs:
+        for name, array in each.load(seed).items():
+            # An input without a name is known by its place.
+            arrays[name or str(len(arrays))] = array
+    save_arrays(path, arrays)
+    digest = zlib.crc32(Path(subject.target).read_bytes()) if subject.kind == "file" else 0
+    for array in arrays.values():
+        digest = zlib.crc32(array.tobytes(), digest)
+    return digest
+
+
+def _versions(backends: Sequence[str]) -> dict[str, str]:
+    found = {"keras-convkit": keras_convkit.__version__}
+    for name in ("keras", "numpy", *backends):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found

@@ -10,10 +10,26 @@ from keras_convkit.files import write_atomically
 
 Array = np.ndarray
 
-QUANTITIES = ("output", "input gradient", "weight gradients", "training step")
+# In the order of reports. What is measured in inference mode, then in training mode, then what is
+# looked at once a backend.
+MEASURED = ("output", "input gradient", "weight gradients", "training step", "ten steps")
+TRAINING = ("training output", "training gradients")
+INSPECTED = ("symbolic shape", "config", "file")
+QUANTITIES = (*MEASURED, *TRAINING, *INSPECTED)
+# Of the embedded models, unless asked otherwise: the rates of their training are for one step.
+OF_EMBEDDED = MEASURED[:4]
+# What a dtype besides float32 is asked for.
+OF_A_DTYPE = ("output", "input gradient", "weight gradients")
 
 # The arrays of each quantity: one output, one gradient a weight and so on, each with a name.
 Results = dict[str, dict[str, Array]]
+
+LOSS = "loss"
+
+
+def named(quantity: str, dtype: str) -> str:
+    """Returns how reports call a quantity in a dtype."""
+    return quantity if dtype == "float32" else f"{quantity} {dtype}"
 
 
 def training_step(names: Sequence[str], loss: Any, changes: Sequence[Array]) -> dict[str, Array]:
@@ -25,18 +41,18 @@ def training_step(names: Sequence[str], loss: Any, changes: Sequence[Array]) -> 
         changes: By how much the step changed each weight. The change is compared and not the
             changed weight, in whose size an error of the gradient could hide.
     """
-    named = {f"change of {name}": change for name, change in zip(names, changes, strict=True)}
-    return {"loss": np.asarray(loss), **named}
+    parts = {f"change of {name}": change for name, change in zip(names, changes, strict=True)}
+    return {LOSS: np.asarray(loss), **parts}
 
 
 def save(path: Path, results: Results) -> None:
     """Writes results to an `.npz` file, atomically."""
     arrays = {
-        f"{quantity}/{part}": array
+        f"{quantity}//{part}": array
         for quantity, parts in results.items()
         for part, array in parts.items()
     }
-    write_atomically(path, lambda file: np.savez(file, **arrays))
+    save_arrays(path, arrays)
 
 
 def load(path: Path) -> Results:
@@ -44,7 +60,7 @@ def load(path: Path) -> Results:
     results: Results = {}
     with np.load(path, allow_pickle=False) as arrays:
         for key in arrays.files:
-            quantity, part = key.split("/", maxsplit=1)
+            quantity, part = key.split("//", maxsplit=1)
             results.setdefault(quantity, {})[part] = arrays[key]
     return results
 

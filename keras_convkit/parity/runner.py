@@ -1,51 +1,38 @@
-"""Runs the models on one worker process a backend."""
+"""One worker process a backend, asked one task at a time; what becomes of each is an answer."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+from keras_convkit.parity.store import Answer, Store
+from keras_convkit.parity.subjects import Subject
+from keras_convkit.parity.tasks import Plan, Task, measurements, readings
 from keras_convkit.workers import Event, Worker, cores, is_installed, not_installed
-
-# The modes that a backend is run in, first the one in which Keras runs it by default. JAX without
-# `jit` and TensorFlow's XLA compile for minutes what takes seconds otherwise.
-MODES = {"tensorflow": ("compiled", "eager"), "jax": ("compiled",), "torch": ("eager",)}
-ALL_MODES = {
-    "tensorflow": ("compiled", "eager", "xla"),
-    "jax": ("compiled", "eager"),
-    "torch": ("eager",),
-}
 
 WORKER = (sys.executable, "-m", "keras_convkit.parity.worker")
 
-
-class Measurement(NamedTuple):
-    """One model, made of one library's layers, in one mode."""
-
-    model: str
-    library: str
-    mode: str
+# So many workers that die one after the other, without an answer between them, are enough.
+DEATHS = 2
 
 
 @dataclass
 class BackendRun:
-    """What became of one backend's worker.
+    """What became of one backend.
 
     Attributes:
         backend: The backend.
         modes: The modes it was run in, the default one first.
         status: "waiting", "running", "done", "missing" (it is not installed) or "failed".
         reason: Why it is missing or failed.
-        versions: Versions of the packages that the worker imported.
-        seconds: How long the worker took.
-        results: The file of each measurement that is done.
-        refused: The reason for each measurement that a library cannot do.
-        failed: The reason for each measurement that raised an error.
+        versions: Versions of the packages that its worker imported.
+        seconds: How long its workers took, of which `importing` went by before the first task.
+        tasks: How many there are, of which `done` have an answer.
     """
 
     backend: str
@@ -54,117 +41,230 @@ class BackendRun:
     reason: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    results: dict[Measurement, Path] = field(default_factory=dict)
-    refused: dict[Measurement, str] = field(default_factory=dict)
-    failed: dict[Measurement, str] = field(default_factory=dict)
+    importing: float = 0.0
+    tasks: int = 0
+    done: int = 0
 
 
-# Called after each event of a worker, from its thread, with what there is to say about it, or
-# nothing where the counts of the `BackendRun` say it all.
+# Called after each step of a worker, from its thread, with what there is to say about it.
 Notify = Callable[[BackendRun, str], None]
 
 
-def run_workers(
-    models: Iterable[str],
-    modes: Mapping[str, tuple[str, ...]],
-    folder: Path,
-    timeout: float,
-    notify: Notify = lambda run, news: None,
-) -> list[BackendRun]:
-    """Runs the models on each backend, as many backends at a time as there are cores.
+class Desk:
+    """Asks the workers of one backend, of which there is at most one at a time."""
 
-    Args:
-        models: Names of the models; their cases lie in `folder`.
-        modes: The backends, and the modes of each.
-        folder: Where the workers read the cases and write their results.
-        timeout: Seconds after which a worker is killed.
-        notify: Told about each step.
+    def __init__(
+        self, run: BackendRun, folder: Path, timeout: float, memory: float, notify: Notify
+    ) -> None:
+        """Prepares a desk; nothing is started yet.
 
-    Returns:
-        One entry a backend. No fault of a worker raises an error here.
-    """
-    runs = [BackendRun(backend, own) for backend, own in modes.items()]
-    watches = [_Watch(run, models, folder, timeout, notify) for run in runs]
-    with ThreadPoolExecutor(max_workers=min(len(runs), cores())) as pool:
-        try:
-            list(pool.map(_Watch.run, watches))
-        except BaseException:
-            # Ctrl-C reaches this thread alone, and the pool would wait for its workers.
-            for watch in watches:
-                watch.stop("interrupted")
-            raise
-    return runs
+        Args:
+            run: What becomes of the backend is noted here.
+            folder: Where the worker's standard error goes.
+            timeout: Seconds that a task, or the start of a worker, may take.
+            memory: Gigabytes that a worker may take beyond what its imports take; 0 for no limit.
+            notify: Told about each step.
+        """
+        self.run = run
+        self._folder = folder
+        self._timeout = timeout
+        self._command = [*WORKER, str(memory)]
+        self._notify = notify
+        self._worker: Worker | None = None
+        self._deaths = 0
+        self._stopped = ""
+
+    def answer(self, task: Task, question: Mapping[str, Any]) -> Answer:
+        """Has a task done; a fault of the worker is the answer to this task alone."""
+        run = self.run
+        if run.status in ("missing", "failed"):
+            return Answer("failed", reason=run.reason)
+        start = time.monotonic()
+        self._notify(run, str(task))
+        reason = "" if self._worker else self._start()
+        if not reason:
+            self._worker.ask(**question)
+            answer = self._listen()
+        if reason or answer is None:
+            answer = Answer("failed", reason=reason or self._bury())
+        run.seconds += time.monotonic() - start
+        run.done += 1
+        self._notify(run, answer.reason and f"{task}: {answer.reason}")
+        return answer
+
+    def close(self) -> None:
+        """Lets the worker go."""
+        if self._worker is not None:
+            reason = self._worker.finish()
+            self._worker = None
+            if reason and not self._stopped:
+                self.run.status, self.run.reason = "failed", reason
+        if self.run.status in ("waiting", "running"):
+            self.run.status = "done"
+        self._notify(self.run, self.run.reason or "done")
+
+    def stop(self, reason: str) -> None:
+        """Kills the worker; called from another thread."""
+        self._stopped = reason
+        if worker := self._worker:
+            worker.stop(reason)
+
+    def _start(self) -> str:
+        """Starts a worker, and returns why it can't be had."""
+        run, start = self.run, time.monotonic()
+        if self._stopped:
+            return self._stopped
+        run.status = "running"
+        self._notify(run, f"importing {run.backend}")
+        errors = self._folder / f"{run.backend}.stderr"
+        worker = Worker(run.backend, self._command, errors, self._timeout, asked=True)
+        self._worker = worker
+        worker.start()
+        if self._stopped:
+            worker.stop(self._stopped)
+        for event in worker.events():
+            if event["event"] == "ready":
+                run.versions = dict(event["versions"])
+                run.importing = run.importing or time.monotonic() - start
+                worker.rest()
+                return ""
+        reason = self._bury()
+        # A backend that can't be imported now can't be later.
+        run.status, run.reason = "failed", reason
+        return reason
+
+    def _listen(self) -> Answer | None:
+        """Returns what the worker answers, or nothing where it dies over it."""
+        for event in self._worker.events():
+            answer = _understood(event)
+            if answer is None:
+                self._worker.reject(event)
+                continue
+            self._worker.rest()
+            self._deaths = 0
+            return answer
+        return None
+
+    def _bury(self) -> str:
+        """Ends what is left of a worker, and returns what it died of."""
+        reason = self._worker.finish() or "the worker ended before its work was done"
+        self._worker = None
+        self._deaths += 1
+        if self._deaths >= DEATHS:
+            self.run.status = "failed"
+            self.run.reason = f"{self._deaths} workers one after the other died: {reason}"
+        return reason
 
 
-class _Watch:
-    """One worker, and the thread that listens to it."""
+def _understood(event: Event) -> Answer | None:
+    if event["event"] not in ("result", "refused", "failed"):
+        return None
+    try:
+        content = {key: event[key] for key in ("file", "reason", "facts") if key in event}
+        answer = Answer(event["event"], **content)
+    except TypeError:
+        return None
+    kinds = (answer.file, str), (answer.reason, str), (answer.facts, dict)
+    return answer if all(isinstance(value, kind) for value, kind in kinds) else None
+
+
+class Session:
+    """The desks of several backends, and the store that takes their answers."""
 
     def __init__(
         self,
-        run: BackendRun,
-        models: Iterable[str],
-        folder: Path,
+        modes: Mapping[str, tuple[str, ...]],
+        store: Store,
+        *,
         timeout: float,
-        notify: Notify,
+        memory: float = 0.0,
+        notify: Notify = lambda run, news: None,
     ) -> None:
-        self._run = run
+        """Prepares a session; the arguments are those of `Desk`."""
+        self.runs = [BackendRun(backend, own) for backend, own in modes.items()]
+        self.store = store
         self._notify = notify
-        command = [*WORKER, str(folder), ",".join(run.modes), *models]
-        self._worker = Worker(run.backend, command, folder / f"{run.backend}.stderr", timeout)
+        self._desks = [Desk(run, store.folder, timeout, memory, notify) for run in self.runs]
+        for run in self.runs:
+            if not is_installed(run.backend):
+                run.status, run.reason = "missing", not_installed(run.backend)
+                notify(run, run.reason)
 
-    def run(self) -> None:
-        """Runs the worker to its end, and notes in the `BackendRun` how that came."""
-        run = self._run
-        if not is_installed(run.backend):
-            run.status = "missing"
-            run.reason = not_installed(run.backend)
-            self._notify(run, run.reason)
-            return
-        start = time.monotonic()
-        if self._worker.start():
-            run.status = "running"
-            self._notify(run, f"importing {run.backend}")
-            self._listen()
-        run.reason = self._worker.finish()
-        run.seconds = time.monotonic() - start
-        run.status = "failed" if run.reason else "done"
-        self._notify(run, run.reason or "done")
+    def __enter__(self) -> Session:
+        return self
 
-    def stop(self, reason: str) -> None:
-        """Kills the worker, or keeps it from being started."""
-        self._worker.stop(reason)
+    def __exit__(self, *error: object) -> None:
+        for desk in self._desks:
+            if any(error):
+                desk.stop("interrupted")
+            desk.close()
 
-    def _listen(self) -> None:
-        for event in self._worker.events():
+    @property
+    def desks(self) -> list[Desk]:
+        """Those of the installed backends."""
+        return [desk for desk in self._desks if desk.run.status != "missing"]
+
+    def each(self, work: Callable[[Desk], Any]) -> list[Any]:
+        """Does something on every installed backend, as many at a time as there are cores."""
+        desks = self.desks
+        with ThreadPoolExecutor(max_workers=max(1, min(len(desks), cores()))) as pool:
             try:
-                news = self._take(event)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                self._worker.reject(event)
-                continue
-            self._notify(self._run, news)
+                return list(pool.map(work, desks))
+            except BaseException:
+                # Ctrl-C reaches this thread alone, and the pool would wait for its workers.
+                for desk in desks:
+                    desk.stop("interrupted")
+                raise
 
-    def _take(self, event: Event) -> str:
-        """Notes one event, and returns what there is to say about it.
+    def do(self, desk: Desk, task: Task, question: Mapping[str, Any]) -> Answer:
+        """Has one task done, unless the store knows the answer, and keeps what came of it."""
+        backend = desk.run.backend
+        if (known := self.store.find(backend, task)) is not None:
+            desk.run.done += 1
+            return known
+        answer = desk.answer(task, question)
+        if not desk._stopped:
+            self.store.note(backend, task, answer)
+        return answer
 
-        Raises:
-            ValueError, TypeError, KeyError, AttributeError: It is no event.
-        """
-        kind = event["event"]
-        if kind == "ready":
-            self._run.versions = dict(event["versions"])
-            return "imported"
-        if kind == "end":
-            return ""
-        measurement = Measurement(event["model"], event["library"], event["mode"])
-        if kind == "begin":
-            return " ".join(measurement)
-        if kind == "result":
-            self._run.results[measurement] = Path(event["file"])
-        elif kind == "refused":
-            self._run.refused[measurement] = str(event["reason"])
-        elif kind == "failed":
-            self._run.failed[measurement] = str(event["reason"])
-            return f"{' '.join(measurement)}: {event['reason']}"
-        else:
-            raise ValueError(f"Unknown event: {kind!r}")
-        return ""
+
+def run_all(
+    subjects: Sequence[Subject], plan: Plan, session: Session, question: Callable[..., dict]
+) -> None:
+    """Has everything measured on every backend, then every file read on every backend.
+
+    Args:
+        subjects: What is looked at.
+        plan: What is asked about each.
+        session: The backends.
+        question: Makes, of a subject, a task and the desk's backend, what the worker is told.
+    """
+    backends = [desk.run.backend for desk in session.desks]
+    first = {
+        desk.run.backend: [
+            (subject, task)
+            for subject in subjects
+            for task in measurements(subject, desk.run.modes, plan)
+        ]
+        for desk in session.desks
+    }
+    second = {
+        desk.run.backend: [
+            (subject, task)
+            for subject in subjects
+            for task in readings(subject, desk.run.modes, plan, backends)
+        ]
+        for desk in session.desks
+    }
+    for desk in session.desks:
+        desk.run.tasks = len(first[desk.run.backend]) + len(second[desk.run.backend])
+
+    def work(tasks: Mapping[str, Iterable[tuple[Subject, Task]]]) -> Callable[[Desk], None]:
+        def through(desk: Desk) -> None:
+            for subject, task in tasks[desk.run.backend]:
+                session.do(desk, task, question(subject, task, desk.run.backend))
+
+        return through
+
+    session.each(work(first))
+    session.each(work(second))

@@ -9,8 +9,10 @@ import pytest
 
 import keras_convkit
 from keras_convkit.extras import MissingExtraError
-from keras_convkit.parity import differentiation, expected, measured, runner, samples
-from keras_convkit.parity.models import MODELS
+from keras_convkit.parity import differentiation, quantities, tasks
+from keras_convkit.parity.embedded import expected, samples
+from keras_convkit.parity.embedded.models import MODELS
+from keras_convkit.parity.worker import build, measure, settings
 from keras_convkit.workers import BACKENDS
 
 EACH_MODEL = pytest.mark.parametrize("name", MODELS)
@@ -35,15 +37,16 @@ def test_the_options_that_matter_are_used():
 
 
 @EACH_MODEL
-@pytest.mark.parametrize("library", measured.LIBRARIES)
-def test_the_builds_of_one_description_agree(name, library):
+@pytest.mark.parametrize("library", build.LIBRARIES)
+def test_the_builds_of_one_description_agree(name, library, tmp_path):
     model = MODELS[name]
     case, _ = expected.draw(model, seed=0)
+    case.save(tmp_path / "case.npz")
     if library == "built-in" and name not in PLAIN:
-        with pytest.raises(measured.RefusedError, match=r"no Padding\dD"):
-            measured.build(model, case, library)
+        with pytest.raises(build.RefusedError, match=r"no Padding\dD"):
+            build.embedded(name, library, tmp_path / "case.npz")
         return
-    built = measured.build(model, case, library)
+    built = build.embedded(name, library, tmp_path / "case.npz").model
     values = expected.forward(model, case.weights, case.x)
     chain = zip(built.layers, values[:-1], strict=True)
     shapes = [tuple(layer.compute_output_shape(x.shape)) for layer, x in chain]
@@ -77,11 +80,14 @@ def test_the_gradients_of_the_reference_are_those_of_its_loss(name):
     assert -exact / expected.LEARNING_RATE == pytest.approx(numeric, rel=1e-6, abs=1e-8)
 
 
-def test_what_is_measured_has_the_parts_of_the_reference():
+def test_what_is_measured_has_the_parts_of_the_reference(tmp_path):
     model = MODELS["eeg"]
     case, wanted = expected.draw(model, seed=0)
-    built = measured.build(model, case, "ours")
-    results = measured.results(built, model, case, differentiation.modes()[0])
+    case.save(tmp_path / "case.npz")
+    built = build.embedded("eeg", "ours", tmp_path / "case.npz")
+    fixed = measure.Fixed(0, (case.cotangent, case.target), expected.LEARNING_RATE)
+    mode = differentiation.modes()[0]
+    results, _ = measure.measure(built, fixed, mode, False, quantities.OF_EMBEDDED)
     assert {name: set(parts) for name, parts in results.items()} == {
         name: set(parts) for name, parts in wanted.items()
     }
@@ -89,7 +95,7 @@ def test_what_is_measured_has_the_parts_of_the_reference():
         for part, array in parts.items():
             scale = np.max(np.abs(array))
             np.testing.assert_allclose(results[name][part], array, rtol=0, atol=1e-4 * scale)
-    for weight, before in zip(built.get_weights(), case.weights, strict=True):
+    for weight, before in zip(built.model.get_weights(), case.weights, strict=True):
         np.testing.assert_array_equal(weight, before)
 
 
@@ -137,8 +143,8 @@ def test_a_case_survives_its_file(tmp_path):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_modes_of_the_command_are_modes_of_the_backend(backend):
-    assert set(runner.MODES[backend]) <= set(runner.ALL_MODES[backend])
-    assert set(runner.ALL_MODES[backend]) == set(differentiation.MODES[backend])
+    assert set(tasks.MODES[backend]) <= set(tasks.ALL_MODES[backend])
+    assert set(tasks.ALL_MODES[backend]) == set(differentiation.MODES[backend])
 
 
 def test_weights_have_readable_unique_names():
@@ -152,7 +158,7 @@ def test_standardize_makes_keras_forget_the_users_defaults():
     before = keras.config.image_data_format()
     try:
         keras.config.set_image_data_format("channels_first")
-        measured.standardize()
+        settings.standardize()
         assert keras.config.image_data_format() == "channels_last"
         assert keras.config.dtype_policy().name == keras.config.floatx() == "float32"
     finally:

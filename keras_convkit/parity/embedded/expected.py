@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_convkit.parity import quantities, reference
-from keras_convkit.parity.models import Model
+from keras_convkit.parity.embedded.models import Model
+from keras_convkit.parity.embedded.samples import SAMPLES
 from keras_convkit.parity.quantities import Results, training_step
-from keras_convkit.parity.samples import SAMPLES
 
 Array = np.ndarray
 

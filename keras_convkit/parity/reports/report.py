@@ -2,42 +2,45 @@
 
 The JSON document is one object:
 
-- `schema`: `"keras-convkit-parity/1"`; the number changes when a reader of the old one would break.
+- `schema`: `"keras-convkit-parity/2"`; the number changes when a reader of the old one would break.
 - `agrees`: whether the command ended with exit code 0. `faults`: all reasons why it did not.
 - `created` (UTC, ISO 8601), `seconds`, `seed`, `environment` (name to version or description).
 - `backends`: objects with `name`, `status` (`"done"`, `"missing"` or `"failed"`), `reason`
   (`""` where done), `modes` (the default one first), `versions` (package to version), `seconds`.
-- `models`: objects with `name`, `summary`, `sample`, `data_format`, `input_shape`, `layers`
-  (objects with `class_name` and `config`).
-- `cells`: one object a comparison, with `model`; `quantity` (`"output"`, `"input gradient"`,
-  `"weight gradients"` or `"training step"`); `kind` (`"reference"`, `"built-in"` or `"backend"`:
-  with what ours are compared); `left` and `right` (objects with `library`, `backend` and `mode`);
-  `verdict` (`"agrees"`, `"disagrees"`, `"failed"` or `"not possible"`); `error` (largest error over
-  largest magnitude; null where there is none, or it is not finite); `bound` (the largest error
-  allowed); `part` (the array with that error) and `reason` (why `error` is null).
+- `subjects`: objects with `name`, `kind` (`"embedded"`, `"object"` or `"file"`), `target`,
+  `config`, `inputs`, `peer`, `reference`, `safe`, `summary`, `shapes` (of the inputs).
+- `cells`: one object a comparison, with `subject`; `quantity`; `kind` (with what it is compared:
+  `"reference"`, `"peer"`, `"backend"`, `"mode"`, `"itself"` or `"file"`); `left` and `right`
+  (objects with `side`, `backend`, `mode` and `writer`); `verdict` (`"agrees"`, `"disagrees"`,
+  `"failed"` or `"not possible"`); `error` (largest error over largest magnitude; null where there
+  is none, or it is not finite); `bound` (the largest error allowed); `part` (the array with that
+  error), `reason` (why `error` is null); `first` and `worst` (null, or objects with `index`, and
+  `values` of both sides as texts: the first place over the bound, and the worst).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from keras_convkit.extras import require
 from keras_convkit.files import write_text
-from keras_convkit.parity import quantities
-from keras_convkit.parity.comparison import BOUNDS, Cell, Column, Kind, Verdict
+from keras_convkit.parity.differences import Spot
 from keras_convkit.parity.outcome import Outcome
+from keras_convkit.parity.verdicts import Cell, Column, Kind, Verdict
 
-SCHEMA = "keras-convkit-parity/1"
+SCHEMA = "keras-convkit-parity/2"
 
 _KINDS = {
-    Kind.REFERENCE: "Ours against the float64 reference",
-    Kind.BUILT_IN: "Ours against built-in Keras, same backend",
-    Kind.BACKEND: "Ours on one backend against another",
+    Kind.REFERENCE: "Against the float64 reference",
+    Kind.PEER: "Against the peer, same backend",
+    Kind.BACKEND: "One backend against another",
+    Kind.MODE: "One mode against another, same backend",
+    Kind.ITSELF: "Against what it foretells and copies of itself",
+    Kind.FILE: "Written under one backend, read under another",
 }
 # The colours of the picture: each step is one power of ten, from 1e-8 down to 1e-4 and up.
 _FINEST, _COARSEST = -8, -4
@@ -79,9 +82,9 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             }
             for run in outcome.runs
         ],
-        "models": [
-            {**asdict(model), "input_shape": list(outcome.shapes[model.name])}
-            for model in outcome.models
+        "subjects": [
+            subject.described() | {"shapes": outcome.shapes.get(subject.name, [])}
+            for subject in outcome.subjects
         ],
         "cells": [_json_cell(cell) for cell in outcome.cells],
     }
@@ -96,7 +99,7 @@ def as_html(outcome: Outcome) -> str:
     environment.filters["step"] = _step
     environment.filters["power"] = _power
     template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
-    cells = {(cell.model, cell.quantity, cell.column): cell for cell in outcome.cells}
+    cells = {(cell.subject, cell.quantity, cell.column): cell for cell in outcome.cells}
     columns = list(dict.fromkeys(cell.column for cell in outcome.cells))
     return environment.from_string(template).render(
         outcome=outcome,
@@ -106,10 +109,12 @@ def as_html(outcome: Outcome) -> str:
             for kind, title in _KINDS.items()
             if (own := [column for column in columns if column.kind is kind])
         ],
-        quantities=quantities.QUANTITIES,
+        quantities={
+            subject.name: list(dict.fromkeys(cell.quantity for cell in outcome.of(subject.name)))
+            for subject in outcome.subjects
+        },
         steps=range(_COARSEST - _FINEST + 1),
         finest=_FINEST,
-        bounds=BOUNDS,
         Verdict=Verdict,
         labels=_labels,
     )
@@ -121,7 +126,7 @@ def _jinja2() -> ModuleType:
 
 def _json_cell(cell: Cell) -> dict[str, Any]:
     return {
-        "model": cell.model,
+        "subject": cell.subject,
         "quantity": cell.quantity,
         "kind": cell.column.kind,
         "left": cell.column.left._asdict(),
@@ -131,7 +136,16 @@ def _json_cell(cell: Cell) -> dict[str, Any]:
         "bound": cell.bound,
         "part": cell.part,
         "reason": cell.reason,
+        "first": _json_spot(cell.first),
+        "worst": _json_spot(cell.details.worst if cell.details else None),
     }
+
+
+def _json_spot(spot: Spot | None) -> dict[str, Any] | None:
+    # As texts, since JSON has no infinities.
+    return (
+        None if spot is None else {"index": spot.index, "values": [str(spot.left), str(spot.right)]}
+    )
 
 
 def _step(cell: Cell) -> int:
@@ -152,4 +166,6 @@ def _labels(column: Column) -> tuple[str, str]:
     """Returns the two lines over a column of the picture."""
     if column.kind is Kind.BACKEND:
         return column.left.backend, f"vs {column.right.backend}"
+    if column.kind is Kind.FILE:
+        return column.left.backend, f"reads {column.left.writer}"
     return column.left.backend, column.left.mode

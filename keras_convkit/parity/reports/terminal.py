@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
@@ -14,10 +14,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from keras_convkit.parity.comparison import Cell, Kind, Verdict
 from keras_convkit.parity.outcome import Outcome
-from keras_convkit.parity.quantities import QUANTITIES
 from keras_convkit.parity.runner import BackendRun
+from keras_convkit.parity.verdicts import Cell, Kind, Verdict
 
 _STYLES = {
     Verdict.AGREES: "green",
@@ -33,13 +32,12 @@ _SEVERITY = (Verdict.FAILED, Verdict.DISAGREES, Verdict.AGREES, Verdict.NOT_POSS
 class LiveProgress:
     """A line for each backend that shows what its worker does; plain lines outside a terminal."""
 
-    def __init__(self, console: Console, modes: Mapping[str, tuple[str, ...]], models: int) -> None:
+    def __init__(self, console: Console, backends: Sequence[str]) -> None:
         """Prepares the lines.
 
         Args:
             console: Where they are shown.
-            modes: The backends and the modes of each.
-            models: The number of models.
+            backends: The backends.
         """
         self._console = console
         self._progress = Progress(
@@ -51,12 +49,9 @@ class LiveProgress:
             console=console,
             disable=not console.is_terminal,
         )
-        # Ours in each mode, and the built-in layers.
         self._tasks = {
-            backend: self._progress.add_task(
-                "waiting", backend=backend, total=models * (len(own) + 1), start=False
-            )
-            for backend, own in modes.items()
+            backend: self._progress.add_task("waiting", backend=backend, total=None, start=False)
+            for backend in backends
         }
 
     def __enter__(self) -> LiveProgress:
@@ -78,8 +73,9 @@ class LiveProgress:
             self._progress.start_task(task)
         else:
             self._progress.stop_task(task)
-        done = len(run.results) + len(run.refused) + len(run.failed)
-        self._progress.update(task, completed=done, description=escape(news) or None)
+        self._progress.update(
+            task, completed=run.done, total=run.tasks or None, description=escape(news) or None
+        )
         if news and not self._console.is_terminal:
             self._console.print(f"{run.backend}: {news}", markup=False, highlight=False)
 
@@ -98,19 +94,21 @@ def _matrix(outcome: Outcome) -> Table:
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for heading in ("model", "quantity", "bound", "reference", "built-in", "backends"):
+    kinds = [kind for kind in Kind if any(cell.column.kind is kind for cell in outcome.cells)]
+    for heading in ("subject", "quantity", "bound", *kinds):
         table.add_column(heading, no_wrap=True)
-    for model in outcome.models:
-        for row, quantity in enumerate(QUANTITIES):
-            cells = [c for c in outcome.cells if (c.model, c.quantity) == (model.name, quantity)]
-            if not cells:
-                continue
+    for subject in outcome.subjects:
+        own = outcome.of(subject.name)
+        names = list(dict.fromkeys(cell.quantity for cell in own))
+        for row, quantity in enumerate(names):
+            cells = [cell for cell in own if cell.quantity == quantity]
+            bounds = [cell.bound for cell in cells if cell.bound]
             table.add_row(
-                "" if row else model.name,
+                "" if row else subject.name,
                 quantity,
-                f"{cells[0].bound:.0e}",
-                *(_worst([cell for cell in cells if cell.column.kind is kind]) for kind in Kind),
-                end_section=row == len(QUANTITIES) - 1,
+                f"{max(bounds):.1e}" if bounds else "exact",
+                *(_worst([cell for cell in cells if cell.column.kind is kind]) for kind in kinds),
+                end_section=row == len(names) - 1,
             )
     return table
 
@@ -133,8 +131,11 @@ def _backends(outcome: Outcome) -> list[Text]:
     for run in outcome.runs:
         line = Text(f"{run.backend:<11}")
         if run.status == "done":
-            version = run.versions[run.backend]
-            line.append(f"{version:<12} {', '.join(run.modes)}: {run.seconds:.0f} s")
+            version = run.versions.get(run.backend, "")
+            line.append(
+                f"{version:<12} {', '.join(run.modes)}: {run.seconds:.1f} s, "
+                f"{run.importing:.1f} s of it importing"
+            )
         else:
             style = "yellow" if run.status == "missing" else "bold red"
             line.append(f"{run.status}: {run.reason}", style=style)
@@ -144,19 +145,21 @@ def _backends(outcome: Outcome) -> list[Text]:
 
 def _remarks(outcome: Outcome) -> list[Text]:
     lines = [
-        Text(f"{model}: built-in Keras cannot make it: {reason}", style="dim")
-        for model, reason in outcome.impossible.items()
+        Text(f"{subject}: not possible: {reason}", style="dim")
+        for subject, reason in outcome.impossible.items()
     ]
     for cell in outcome.cells:
         if cell.verdict is Verdict.DISAGREES:
-            where = f"{cell.model}, {cell.quantity}, {cell.column}"
+            where = f"{cell.subject}, {cell.quantity}, {cell.column}"
             lines.append(Text(f"disagrees: {where}: ", "red") + Text(cell.in_words()))
+            if cell.first:
+                lines.append(Text(f"  first at {cell.first}", "dim"))
     # One failure takes many cells with it: it is told once, with their number.
     failures = Counter(
-        (cell.model, cell.reason) for cell in outcome.cells if cell.verdict is Verdict.FAILED
+        (cell.subject, cell.reason) for cell in outcome.cells if cell.verdict is Verdict.FAILED
     )
-    for (model, reason), count in failures.items():
-        lines.append(Text(f"failed: {model}, {count} comparisons: ", "red") + Text(reason))
+    for (subject, reason), count in failures.items():
+        lines.append(Text(f"failed: {subject}, {count} comparisons: ", "red") + Text(reason))
     if outcome.agrees:
         lines.append(Text(f"All {outcome.count(Verdict.AGREES)} comparisons agree.", "bold green"))
     lines += [Text(fault, "bold red") for fault in outcome.faults]

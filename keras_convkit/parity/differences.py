@@ -1,0 +1,99 @@
+"""Two arrays held against each other: the largest error, where it lies, how errors spread."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+# Decades of the histogram: the first counts errors below 1e-9, the last those of 1 and more.
+DECADES = range(-9, 1)
+# An axis is shown in at most so many parts.
+PROFILE = 24
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One place of two arrays: its index, and what stands there on the left and on the right."""
+
+    index: tuple[int, ...]
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        place = ", ".join(map(str, self.index))
+        return f"[{place}]: {self.left:.9g} against {self.right:.9g}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two arrays of one shape differ by.
+
+    Attributes:
+        error: The largest error over the scale; infinity where something is no number.
+        worst: Where that is.
+        first: The first place, in row-major order, whose error is over the bound.
+        over: How many places are over the bound, of how many in all.
+        histogram: How many errors lie in each decade of `DECADES`, over the scale, smaller ones
+            and zeros first.
+        profile: For each axis, the largest error at each of at most `PROFILE` parts of it.
+    """
+
+    error: float
+    worst: Spot | None
+    first: Spot | None
+    over: tuple[int, int]
+    histogram: tuple[int, ...]
+    profile: tuple[tuple[float, ...], ...]
+
+
+def difference(left: Array, right: Array, scale: float, bound: float) -> Difference:
+    """Compares two arrays of the same shape.
+
+    Args:
+        left: What is judged.
+        right: What it is judged by.
+        scale: The magnitude that errors are given in units of.
+        bound: The largest error allowed, in that unit.
+    """
+    errors = relative_errors(left, right, scale)
+    if not errors.size:
+        return Difference(0.0, None, None, (0, 0), (0,) * (len(DECADES) + 1), ())
+    worst = int(np.argmax(errors))
+    wrong = np.flatnonzero(errors > bound)
+
+    def spot(place: int) -> Spot:
+        index = tuple(int(i) for i in np.unravel_index(place, errors.shape))
+        return Spot(index, float(left[index]), float(right[index]))
+
+    edges = [-math.inf, *(10.0**power for power in DECADES), math.inf]
+    return Difference(
+        float(errors.flat[worst]),
+        spot(worst),
+        spot(int(wrong[0])) if wrong.size else None,
+        (wrong.size, errors.size),
+        tuple(int(count) for count in _counts(errors, edges)),
+        tuple(_profile(errors, axis) for axis in range(errors.ndim)),
+    )
+
+
+def relative_errors(left: Array, right: Array, scale: float) -> Array:
+    """Returns the errors over `scale`; infinity where either side is not a finite number."""
+    wide = [np.asarray(side).astype(np.float64) for side in (left, right)]
+    with np.errstate(invalid="ignore"):  # Where infinities meet.
+        errors = np.abs(wide[0] - wide[1]) / scale
+    return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def _counts(errors: Array, edges: list[float]) -> list[int]:
+    places = np.searchsorted(edges[1:-1], errors.ravel(), side="right")
+    return np.bincount(places, minlength=len(edges) - 1).tolist()
+
+
+def _profile(errors: Array, axis: int) -> tuple[float, ...]:
+    others = tuple(other for other in range(errors.ndim) if other != axis)
+    along = errors.max(axis=others)
+    return tuple(float(part.max()) for part in np.array_split(along, min(len(along), PROFILE)))

@@ -1,0 +1,1 @@
+"""The subjects that come with the package: models that use every layer, on real data."""

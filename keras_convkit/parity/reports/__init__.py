@@ -1,0 +1,1 @@
+"""What a run is told in: a terminal table, HTML, JSON."""
