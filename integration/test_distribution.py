@@ -30,7 +30,7 @@ def losses(library, setting):
 
 @pytest.fixture(scope="module")
 def on_one_device():
-    return losses("keras_convkit", "single")
+    return distributed.single("keras_convkit")
 
 
 def test_the_losses_fall(on_one_device):

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 import keras_convkit
 from integration.models import randomize
-from keras_convkit.parity import samples
+from keras_convkit.parity.embedded import samples
 
 EPOCHS = 60 if os.environ.get("KERAS_CONVKIT_LONG") else 15
 
