@@ -2,7 +2,7 @@
 
     python -m integration.applications_table [FOLDER]
 
-Runs `test_applications.py` in its long form under each backend (about 5, 2 and 30 minutes on two
+Runs `test_applications.py` in its long form under each backend (about 6, 2 and 20 minutes on two
 cores under TensorFlow, torch and JAX) and replaces the table in `docs/conversion.md`. A FOLDER
 keeps what pytest reports, `BACKEND.xml`; a backend whose report is there already isn't run again.
 """
