@@ -47,7 +47,9 @@ def double_precision():
         return
     import jax
 
-    with jax.enable_x64(True):
+    # In the oldest JAX that is supported it has another place.
+    enable = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    with enable(True):
         yield
 
 
