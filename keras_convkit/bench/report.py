@@ -169,7 +169,8 @@ def _header(outcome: Outcome) -> list[str]:
         "alternately, and a ratio is the median of the ratios of the pairs. TensorFlow runs in a "
         "`tf.function` without XLA, JAX in `jax.jit`, torch eagerly, which is how Keras runs them. "
         "«Gradients» is the output with the gradients with respect to the input and every "
-        "weight. «Compile» is by how much the first call takes longer. «Memory» is what "
+        "weight. «Compile» is JAX's own compilation, on TensorFlow by how much the first call "
+        "takes longer. «Memory» is what "
         "temporaries and results need at their peak, by the backend's own books. «Limit» is the "
         "share of the machine's limit, of arithmetic or of memory, that ours reaches; in caches it "
         "can be over 100%. «–» stands for what is not there.",  # noqa: RUF001
