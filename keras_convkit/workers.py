@@ -93,6 +93,8 @@ class Worker:
         # Workers share a GPU; by default TensorFlow and JAX each take nearly all of its memory.
         environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        # A test run or a notebook can import what a fresh process would not find.
+        environment["KERAS_CONVKIT_PATH"] = os.pathsep.join(filter(None, sys.path))
         with self._lock, open(self._errors, "wb") as errors:
             if self._stopped:
                 return False

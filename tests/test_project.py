@@ -93,6 +93,17 @@ def test_readme_commands_name_what_exists():
     assert f"def {function}(" in read(f"{module}.py")
 
 
+def test_wheel_and_sdist_have_what_the_entry_points_name():
+    plugins = project("entry-points")["pytest11"]
+    # Under the module's name, so that `-p` and the entry point don't load it twice.
+    assert plugins == {"keras_convkit_pytest": "keras_convkit_pytest"}
+    targets = tomllib.loads(read("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]
+    for value in (*project("scripts").values(), *plugins.values()):
+        file = f"{value.partition(':')[0]}.py"
+        assert file in targets["wheel"]["only-include"]
+        assert f"/{file}" in targets["sdist"]["include"] and (ROOT / file).is_file()
+
+
 def test_readme_links_lead_somewhere():
     links = re.findall(r"\]\(([^)#]+)\)", read("README.md"))
     assert links

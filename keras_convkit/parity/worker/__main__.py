@@ -31,10 +31,9 @@ from keras_convkit.workers import first_line, sender, versions
 
 def main(argv: list[str]) -> None:
     """Answers questions until there are no more."""
-    # As `python -m` does for what is in the user's folder; a pytest run hands its own path on.
-    sys.path[:0] = [
-        path for path in os.environ.get("KERAS_CONVKIT_PATH", "").split(os.pathsep) if path
-    ]
+    # What the asking process can import; the user's folder, which `-m` puts first, stays first.
+    asked = os.environ.get("KERAS_CONVKIT_PATH", "").split(os.pathsep)
+    sys.path[1:1] = [path for path in asked if path and path not in sys.path]
     send = sender()
     backend = keras.backend.backend()
     settings.standardize()
