@@ -1,11 +1,11 @@
-"""Puts layers through `keras-convkit parity` on three backends, and writes the tables into the docs.
+"""Puts layers through `keras-convkit parity` on three backends, and writes tables into the docs.
 
     python -m integration.parity_tables [FOLDER]
 
 Runs the command on `parity/families.json` (our layers, and the built-in ones of the same families)
 and on `parity/other_layers.json` (further built-in layers), half an hour each on two cores, and
-replaces the tables in `docs/parity-layers.md`; what it found is written there by hand. A FOLDER keeps
-results as they come, and a later run goes on from those.
+replaces the tables in `docs/parity-layers.md`; what it found is written there by hand. A FOLDER
+keeps results as they come, and a later run goes on from those.
 """
 
 import json

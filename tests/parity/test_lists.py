@@ -1,4 +1,4 @@
-"""The lists of `docs/parity-layers.md`: what they name is there, and nothing of ours is left out."""
+"""The lists of `docs/parity-layers.md`: what they name exists, and nothing of ours is left out."""
 
 from collections import Counter
 from pathlib import Path
