@@ -70,7 +70,9 @@ def _excess(cell):
         return 0.0
     if cell["error"] is None:
         return float("inf") if cell["verdict"] == "disagrees" else 0.0
-    return cell["error"] / cell["bound"] if cell["bound"] else float("inf") * (cell["error"] > 0)
+    if cell["verdict"] == "agrees" and not cell["bound"]:
+        return 0.0
+    return cell["error"] / cell["bound"] if cell["bound"] else float("inf")
 
 
 def verdict(cells):
@@ -85,7 +87,7 @@ def verdict(cells):
     words += [f"disagrees: {', '.join(wrong)}"] if wrong else []
     words = words or ["agrees"]
     drawn = any("random" in c["reason"] for c in cells if c["verdict"] == "not possible")
-    return "; ".join(words) + " (not in training: random)" * drawn
+    return "; ".join(words) + " (random in training)" * drawn
 
 
 def cells_of(document):
@@ -129,9 +131,10 @@ def counted(document):
     for each in document["backends"]:
         versions |= each["versions"]
     return (
-        f"{len(document['subjects'])} layers and configurations, {len(cells)} comparisons: "
-        + ", ".join(f"{number} {what}" for what, number in count.items())
-        + f". {', '.join(f'{name} {versions[name]}' for name in ('keras', *BACKENDS))}.\n\n"
+        f"{len(document['subjects'])} layers and configurations. Of {len(cells)} comparisons "
+        f"{count['agrees']} agree, {count['disagrees']} disagree, {count['failed']} failed, and the "
+        "others are not possible. Versions: "
+        f"{', '.join(f'{name} {versions[name]}' for name in ('keras', *BACKENDS))}.\n\n"
     )
 
 

@@ -280,12 +280,14 @@ class _Comparing:
     ) -> Iterator[Cell]:
         """Compares all quantities of a task."""
         wanted = self._plan.wanted(task)
-        lacking = next((side for side in (left, right) if side.verdict), None)
+        lacking = [side for side in (left, right) if side.verdict]
+        # What fails on one side is not hidden by what the other one refuses, and both are told.
+        failing = [side for side in lacking if side.verdict is Verdict.FAILED] or lacking
+        why = "; ".join(dict.fromkeys(side.answer.reason for side in failing))
         for quantity in wanted:
             name = named(quantity, task.dtype)
-            if lacking:
-                reason = lacking.answer.reason
-                yield Cell(self._subject.name, name, column, lacking.verdict, reason=reason)
+            if failing:
+                yield Cell(self._subject.name, name, column, failing[0].verdict, reason=why)
             elif reason := next(
                 filter(None, (side.lacking(quantity) for side in (left, right))), ""
             ):
