@@ -132,8 +132,8 @@ def counted(document):
         versions |= each["versions"]
     return (
         f"{len(document['subjects'])} layers and configurations. Of {len(cells)} comparisons "
-        f"{count['agrees']} agree, {count['disagrees']} disagree, {count['failed']} failed, and the "
-        "others are not possible. Versions: "
+        f"{count['agrees']} agree, {count['disagrees']} disagree, {count['failed']} failed, and "
+        "the others are not possible. Versions: "
         f"{', '.join(f'{name} {versions[name]}' for name in ('keras', *BACKENDS))}.\n\n"
     )
 
