@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,17 @@ from pathlib import Path
 from typing import Any
 
 BACKENDS = ("tensorflow", "jax", "torch")
+
+# Colours in a message, its first words where Keras or TensorFlow has put them there, and how
+# TensorFlow names an error behind the lines of code that it was raised in.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_CALLING = (
+    "Exception encountered when calling",
+    "Graph execution error",
+    "Arguments received",
+    "•",
+)
+_RAISED = re.compile(r"\w*(Error|Exception): ")
 
 # No message is nearly as long; what is longer is not a message.
 _LONGEST_LINE = 100_000
@@ -225,6 +237,16 @@ def versions(backend: str) -> dict[str, str]:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns an error's type and the first line of its message, cut to 200 characters."""
-    line = next((line for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {line.strip()}"[:200]
+    """Returns an error's type and the line of its message that says most, cut to 200 characters.
+
+    That is the first one, without what Keras and TensorFlow put before it: which layer was called,
+    and the lines of code that were traced.
+    """
+    lines = [_COLOURS.sub("", line).strip() for line in str(error).splitlines()]
+    if lines and lines[0].startswith("in user code"):
+        traced = [number for number, line in enumerate(lines) if _RAISED.match(line)]
+        lines = lines[traced[-1] :] if traced else lines
+        lines[0] = _RAISED.sub("", lines[0])
+    said = [line for line in lines if line and not line.startswith(_CALLING)]
+    line = next(iter(said or lines), "")
+    return f"{type(error).__name__}: {line}"[:200]

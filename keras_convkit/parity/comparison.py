@@ -50,12 +50,15 @@ class Judgement(NamedTuple):
         bound: Its bound.
         difference: How it differs; None where it can't be compared.
         reason: Why it can't, or why its error is no number.
+        nothing: Whether all numbers are NaN or infinite on both sides: whatever the layer computes
+            would look the same.
     """
 
     part: str
     bound: float
     difference: Difference | None
     reason: str
+    nothing: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -63,6 +66,13 @@ class Judgement(NamedTuple):
         if self.difference is None:
             return not self.reason
         return self.difference.error <= self.bound
+
+    @property
+    def verdict(self) -> Verdict:
+        """Agrees, disagrees, or not possible where there is nothing to compare."""
+        if self.nothing:
+            return Verdict.NOT_POSSIBLE
+        return Verdict.AGREES if self.agrees else Verdict.DISAGREES
 
 
 def judge(
@@ -90,10 +100,12 @@ def judge(
     names = dict(zip(right, left, strict=True))
     worst = Judgement("", 0.0, None, "")
     excess = -1.0
+    finite = False
     for part, b in right.items():
         a = left[part] if part in left else left[names[part]]
         if a.shape != b.shape:
             return Judgement(part, 0.0, None, f"shape {a.shape} against {b.shape}")
+        finite = finite or not b.size or not _nowhere_finite(a, b)
         computed = dtype if np.issubdtype(b.dtype, np.floating) else str(b.dtype)
         roundings = facts["roundings"].get(quantity, 1)
         bound = tolerance.bound(computed, roundings, b.size, rounded_sides)
@@ -109,6 +121,8 @@ def judge(
             excess = own
             reason = "" if np.isfinite(found.error) else "numbers that are not finite"
             worst = Judgement(part, bound, found, reason)
+    if right and not finite and worst.agrees:
+        return Judgement(worst.part, 0.0, None, "only NaN and infinities on both sides", True)
     return worst
 
 
@@ -146,6 +160,10 @@ class _Side(NamedTuple):
     results: Results
     answer: Answer
     verdict: Verdict | None = None
+
+    def lacking(self, quantity: str) -> str:
+        """Why a quantity could not be measured beside others, or nothing."""
+        return self.answer.facts.get("lacking", {}).get(quantity, "")
 
 
 class _Comparing:
@@ -262,12 +280,18 @@ class _Comparing:
     ) -> Iterator[Cell]:
         """Compares all quantities of a task."""
         wanted = self._plan.wanted(task)
-        lacking = next((side for side in (left, right) if side.verdict), None)
+        lacking = [side for side in (left, right) if side.verdict]
+        # What fails on one side is not hidden by what the other one refuses, and both are told.
+        failing = [side for side in lacking if side.verdict is Verdict.FAILED] or lacking
+        why = "; ".join(dict.fromkeys(side.answer.reason for side in failing))
         for quantity in wanted:
             name = named(quantity, task.dtype)
-            if lacking:
-                reason = lacking.answer.reason
-                yield Cell(self._subject.name, name, column, lacking.verdict, reason=reason)
+            if failing:
+                yield Cell(self._subject.name, name, column, failing[0].verdict, reason=why)
+            elif reason := next(
+                filter(None, (side.lacking(quantity) for side in (left, right))), ""
+            ):
+                yield Cell(self._subject.name, name, column, Verdict.NOT_POSSIBLE, reason=reason)
             elif quantity in left.results and quantity in right.results:
                 facts = left.answer.facts
                 pair = left.results[quantity], right.results[quantity]
@@ -290,7 +314,7 @@ class _Comparing:
             self._subject.name,
             named(quantity, dtype),
             column,
-            Verdict.AGREES if found.agrees else Verdict.DISAGREES,
+            found.verdict,
             found.bound,
             error if error is None or np.isfinite(error) else None,
             found.part,
@@ -306,6 +330,12 @@ class _Comparing:
 
     def _read(self, backend: str, task: Task) -> _Side:
         answer = self._store.get(backend, task)
+        if task.do == MEASURE and task.side == SUBJECT:
+            (default,) = (run.modes[0] for run in self._runs if run.backend == backend)
+            looked = Task(task.subject, INSPECT, SUBJECT, default)
+            # It gives another output each time: there are numbers, but nothing to compare.
+            if (found := self._store.get(backend, looked)).kind == "refused":
+                answer = found
         if answer.kind == "refused":
             # An embedded model has to be possible on our side: a refusal of ours is a fault.
             fault = self._subject.kind == EMBEDDED and task.side == SUBJECT
@@ -325,6 +355,10 @@ class _Comparing:
 
 def _excess(error: float, bound: float) -> float:
     return error / bound if bound else (np.inf if error else 0.0)
+
+
+def _nowhere_finite(*arrays: Array) -> bool:
+    return not any(np.isfinite(array.astype(np.float64)).any() for array in arrays)
 
 
 def _scale(part: str, parts: Mapping[str, Array], quantity: str) -> float:

@@ -33,7 +33,8 @@ class Difference:
     """What two arrays of one shape differ by.
 
     Attributes:
-        error: The largest error over the scale; infinity where something is no number.
+        error: The largest error over the scale; infinity where one side is no finite number and
+            the other isn't the same.
         worst: Where that is.
         first: The first place, in row-major order, whose error is over the bound.
         over: How many places are over the bound, of how many in all.
@@ -81,11 +82,15 @@ def difference(left: Array, right: Array, scale: float, bound: float) -> Differe
 
 
 def relative_errors(left: Array, right: Array, scale: float) -> Array:
-    """Returns the errors over `scale`; infinity where either side is not a finite number."""
+    """Returns the errors over `scale`.
+
+    That is infinity where a side is no finite number, unless both are NaN or the same infinity.
+    """
     wide = [np.asarray(side).astype(np.float64) for side in (left, right)]
     with np.errstate(invalid="ignore"):  # Where infinities meet.
         errors = np.abs(wide[0] - wide[1]) / scale
-    return np.where(np.isfinite(errors), errors, np.inf)
+    same = (wide[0] == wide[1]) | (np.isnan(wide[0]) & np.isnan(wide[1]))
+    return np.where(same, 0.0, np.where(np.isfinite(errors), errors, np.inf))
 
 
 def _counts(errors: Array, edges: list[float]) -> list[int]:

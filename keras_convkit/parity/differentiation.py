@@ -120,6 +120,12 @@ def _values(variables: Sequence[Any]) -> list[Any]:
 
 def _pulled_sum(outputs: Sequence[Any], cotangents: Sequence[Any]) -> Any:
     """The sum of all outputs that are floats, each times its cotangent."""
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        real, foretold = tuple(output.shape), tuple(cotangent.shape)
+        if len(real) != len(foretold) or any(
+            n not in (None, m) for n, m in zip(real, foretold, strict=True)
+        ):
+            raise ValueError(f"its output has shape {real}; its symbolic one is {foretold}")
     terms = [
         keras.ops.sum(output * keras.ops.cast(cotangent, output.dtype))
         for output, cotangent in zip(outputs, cotangents, strict=True)
@@ -177,7 +183,8 @@ def _jax(
     # Not `jnp.asarray`: to copy an array, it compiles a program for each shape.
     inputs, cotangents = jax.device_put((inputs, cotangents))
     watched = [inputs[index] for index in floats]
-    compiled = jax.jit if mode == "compiled" else lambda function: function
+    jit = mode == "compiled" and _can_be_compiled(layer)
+    compiled = jax.jit if jit else lambda function: function
     if cotangents is None:
         outputs, state = compiled(call)(watched, weights, inputs)
         return outputs, [], [], state
@@ -205,6 +212,11 @@ def _torch(
     split = len(watched)
     state = _values(layer.non_trainable_variables)
     return [o.detach() for o in outputs], gradients[:split], gradients[split:], state
+
+
+def _can_be_compiled(layer: Any) -> bool:
+    """What layers say of themselves: those that hash can't. Keras doesn't compile their models."""
+    return layer.supports_jit and all(map(_can_be_compiled, getattr(layer, "layers", ())))
 
 
 def _to_tensors(arrays: Sequence[np.ndarray]) -> list[Any]:

@@ -8,6 +8,7 @@ import pytest
 from keras_convkit.parity import tolerance
 from keras_convkit.parity.comparison import judge
 from keras_convkit.parity.differences import difference, relative_errors
+from keras_convkit.parity.verdicts import Verdict
 
 FACTS = {"roundings": {"output": 100, "weight gradients": 100, "ten steps": 100}, "weights": {}}
 
@@ -25,7 +26,10 @@ def judged(left, right, quantity="output", dtype="float32"):
         ([0.0, -4.0], [1.0, -4.0], 1.0),
         ([np.nan, 1.0], [1.0, 1.0], np.inf),
         ([1.0, 1.0], [1.0, np.nan], np.inf),
-        ([np.inf], [np.inf], np.inf),
+        ([np.inf, np.nan, 1.0], [np.inf, np.nan, 1.5], 0.5),
+        ([np.inf], [-np.inf], np.inf),
+        ([np.inf], [np.nan], np.inf),
+        ([np.inf], [1.0], np.inf),
     ],
 )
 def test_errors(actual, expected, error):
@@ -78,6 +82,17 @@ def test_verdicts():
     # Integers allow no error, and another name is no difference.
     assert judged({"a": [1, 2]}, {"b": [1, 2]}).agrees
     assert not judged({"output": [1, 2]}, {"output": [1, 3]}).agrees
+
+
+def test_what_is_nowhere_finite_shows_nothing():
+    broken = {"loss": [np.nan], "change of kernel": [np.nan, np.inf]}
+    assert judged(broken, broken).verdict is Verdict.NOT_POSSIBLE
+    other = broken | {"loss": [np.inf]}
+    assert judged(other, broken).verdict is Verdict.DISAGREES
+    # One number that could differ is enough.
+    partly = broken | {"loss": [1.0]}
+    assert judged(partly, partly).verdict is Verdict.AGREES
+    assert judged({"output": []}, {"output": []}).verdict is Verdict.AGREES
 
 
 def test_what_cancels_is_measured_by_what_it_is_summed_from():

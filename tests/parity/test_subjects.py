@@ -43,6 +43,12 @@ def right(x, weights, config):
     return {"scaled": x * weights[0] * config["factor"], "sum": x.sum(-1)}
 
 
+def minus(x, weights, config):
+    a, b = x.values()
+    assert np.abs(a - b).min() > 1e-3
+    return a - b
+
+
 def wrong(x, weights, config):
     answer = right(x, weights, config)
     answer["scaled"][1, 2] += 0.01
@@ -56,6 +62,41 @@ def build():
 
 def hungry():
     np.ones(2**33)
+
+
+class Idle(keras.layers.Dropout):
+    pass
+
+
+class Drawing(keras.layers.Layer):
+    def call(self, x):
+        return x + keras.random.normal(keras.ops.shape(x))
+
+
+class Partly(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.where(x > 0.0, x, float("nan"))
+
+
+class Wrong(keras.layers.Activation):
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+
+
+def nested():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    dense = keras.layers.Dense(3)
+    return keras.Model({"b": b, "a": [a]}, {"sum": dense(a) + dense(b), "parts": [dense(a), [b]]})
+
+
+def stateful():
+    x = keras.Input(batch_shape=(2, 6, 5))
+    return keras.Model(x, keras.layers.GRU(4, stateful=True)(x))
+
+
+def whole():
+    x = keras.Input((4,))
+    return keras.Model(x, keras.ops.mean(keras.layers.Dense(2)(x)))
 """
 
 
@@ -113,6 +154,42 @@ def test_a_layer_with_a_reference_a_wrong_one_and_a_config_that_lies(run):
     # Memory runs out in one subject, and the one behind it is run.
     failed = {c["reason"] for c in cells if c["subject"] == "hungry"}
     assert failed and all("MemoryError" in reason or "killed" in reason for reason in failed)
+
+
+@ONCE
+def test_awkward_subjects_are_compared_or_refused_with_a_reason(run):
+    entries = [
+        {"target": "keras.layers:Subtract", "inputs": ["3,4", "3,4"], "reference": "mine:minus"},
+        {"target": "mine:Idle", "config": {"rate": 0.0}, "inputs": ["3,4"]},
+        {"target": "mine:Idle", "config": {"rate": 0.5}, "inputs": ["3,4"], "name": "busy"},
+        {"target": "mine:Drawing", "inputs": ["3,4"]},
+        {"target": "mine:Partly", "inputs": ["3,4"]},
+        {"target": "mine:Wrong", "config": {"activation": "relu"}, "inputs": ["3,4"]},
+        {"target": "mine:nested"},
+        {"target": "mine:stateful"},
+        {"target": "mine:whole"},
+        {"target": "keras.layers:Dense", "config": {"units": 2}, "inputs": ["places=3,4"]},
+    ]
+    entries[-1]["name"] = "misnamed"
+    Path("list.json").write_text(json.dumps(entries))
+    quantities = "output,input gradient,training step,training output,symbolic shape,config,file"
+    code, cells, _ = run("list.json", "--quantities", quantities)
+    assert code == 1
+    verdicts = {(c["subject"], c["quantity"]): (c["verdict"], c["reason"]) for c in cells}
+    # Two inputs that are written alike are different numbers, as the reference expects.
+    for name in ("Subtract", "Idle", "Partly", "nested"):
+        told = {verdict for (subject, _), verdict in verdicts.items() if subject == name}
+        assert told == {("agrees", "")}, name
+    assert ("Idle", "file") in verdicts and ("nested", "file") in verdicts
+    agrees = ("agrees", "")
+    assert verdicts["busy", "file"] == verdicts["stateful", "file"] == agrees
+    assert verdicts["stateful", "config"] == verdicts["whole", "file"] == agrees
+    twice = ("not possible", "called twice with the same, it gives two different outputs")
+    assert verdicts["Drawing", "file"] == verdicts["Drawing", "config"] == twice
+    wrong = verdicts["Wrong", "symbolic shape"]
+    assert wrong == ("disagrees", "symbolic shape (None, 8) against (3, 4)")
+    unknown = "its call has no argument places; it has inputs"
+    assert unknown in verdicts["misnamed", "file"][1]
 
 
 @ONCE

@@ -89,6 +89,9 @@ class Answering:
             self._key = self._built = None
             self._built = build.build(question["subject"], side, task.dtype, case, question["seed"])
             self._key = key
+        else:
+            # A task that has failed leaves the model as it was then.
+            self._built.reset()
         return self._built
 
 

@@ -16,7 +16,7 @@ from keras_convkit.parity.embedded.expected import Case, weight_names
 from keras_convkit.parity.embedded.models import MODELS, Layer
 from keras_convkit.parity.subjects import EMBEDDED, FILE
 from keras_convkit.parity.tasks import PEER
-from keras_convkit.parity.worker import drawn
+from keras_convkit.parity.worker import drawn, sums
 from keras_convkit.workers import first_line
 
 LIBRARIES: dict[str, ModuleType] = {"ours": keras_convkit.layers, "built-in": keras.layers}
@@ -48,9 +48,13 @@ class Built(NamedTuple):
     keys: list[str]
 
     def reset(self) -> None:
-        """Gives the model its weights again."""
+        """Gives the model its weights and its state again."""
         for variable, value in zip(self.model.weights, self.weights, strict=True):
             variable.assign(value)
+        for layer in sums.leaves(self.model):
+            # What a stateful recurrent layer goes on from is none of the weights.
+            if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+                layer.reset_state()
 
 
 def build(subject: dict[str, Any], side: str, dtype: str, case: Path, seed: int) -> Built:
@@ -154,7 +158,7 @@ def _deserialized(value: Any) -> Any:
 def _as_model(layer: Any, given: dict[str, Array], seed: int) -> tuple[Any, list[Array], list[str]]:
     """A layer as a model; one that is a model with known inputs stays as it is."""
     if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return layer, *_fed(layer, given, seed)
+        return _flat(layer), *_fed(layer, given, seed)
     if not given:
         raise ValueError("its input is not known; say it, as --input 4,16,16,3")
     keys = list(given)
@@ -169,10 +173,28 @@ def _as_model(layer: Any, given: dict[str, Array], seed: int) -> tuple[Any, list
         first = next(iter(inspect.signature(layer.call).parameters))
         nameless = [named.pop(first)] if first in named else []
     arguments = [nameless[0] if len(nameless) == 1 else nameless] if nameless else []
+    taken = inspect.signature(layer.call).parameters
+    unknown = [name for name in named if name not in taken]
+    if unknown and not any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+        names = ", ".join(taken)
+        raise ValueError(f"its call has no argument {', '.join(unknown)}; it has {names}")
     outputs = layer(*arguments, **named)
     inputs = list(placeholders.values())
     model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs)
     return model, list(given.values()), [_spoken(key) for key in keys]
+
+
+def _flat(model: Any) -> Any:
+    """The model, or one around it that takes a list where it takes a dictionary or a nest."""
+    structure = getattr(model, "input", None)  # Which a Sequential that is new hasn't.
+    if not isinstance(structure, dict) and all(
+        each is None or isinstance(each, keras.KerasTensor)
+        for each in (structure if isinstance(structure, list | tuple) else [structure])
+    ):
+        return model
+    inputs = [keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t.name) for t in model.inputs]
+    outputs = model(keras.tree.pack_sequence_as(structure, inputs))
+    return keras.Model(inputs, keras.tree.flatten(outputs))
 
 
 def _fed(model: Any, given: dict[str, Array], seed: int) -> tuple[list[Array], list[str]]:

@@ -31,6 +31,9 @@ _COMPILE = {
     "xla": {"jit_compile": True},
 }
 _COTANGENT, _TARGET = 2, 3
+DRAWS = "it draws random numbers"
+# By more than this, it is no rounding that two calls of the same differ by.
+_ANOTHER = 1e-3
 STEPS = 10
 
 
@@ -62,18 +65,21 @@ def measure(
     """Measures what is asked for; afterwards, the model has its weights again.
 
     Raises:
-        RefusedError: In training mode it draws random numbers.
+        RefusedError: It draws random numbers.
     """
-    if training and _draws(built.model):
-        raise RefusedError("it draws random numbers in training mode")
-    options = {"training": True} if training else {}
     empty = _empty_outputs(built)
     # Where nothing is a float, nothing has a gradient.
     floats = any(np.issubdtype(array.dtype, np.floating) for array in empty)
     wants_gradients = any("gradient" in name for name in quantities)
     cotangents = fixed.cotangents(empty) if floats and wants_gradients else None
-    pulled = differentiation.pull_back(built.model, built.inputs, cotangents, mode, **options)
+    seeds = _seeds(built.model)
+    pulled = differentiation.pull_back(
+        built.model, built.inputs, cotangents, mode, training=training
+    )
     built.reset()
+    # A part can have a seed and draw nothing, as a dropout of 0 does: what it draws moves the seed.
+    if any(not np.array_equal(pulled.state[index], before) for index, before in seeds.items()):
+        raise RefusedError(DRAWS + " in training mode" * training)
     outputs = dict(zip(_output_names(built.model), pulled.outputs, strict=True))
     input_gradients = {
         key: gradient
@@ -83,20 +89,30 @@ def measure(
     trainable = _names(built, trainable=True)
     weight_gradients = dict(zip(trainable, pulled.weight_gradients, strict=False))
     results: Results = {}
+    lacking: dict[str, str] = {}
     if training:
         state = zip(_names(built, trainable=False), pulled.state, strict=True)
-        results["training output"] = outputs | {f"state {name}": value for name, value in state}
+        # Seeds differ from process to process.
+        kept_state = [pair for index, pair in enumerate(state) if index not in seeds]
+        results["training output"] = outputs | {f"state {name}": v for name, v in kept_state}
         results["training gradients"] = input_gradients | weight_gradients
     else:
         results["output"] = outputs
         results["input gradient"] = input_gradients
         results["weight gradients"] = weight_gradients
         steps = [name for name in ("training step", "ten steps") if name in quantities]
-        if steps and floats and trainable:
+        if not all(array.ndim for array in empty):
+            lacking = dict.fromkeys(steps, "Keras fits no output without a batch axis")
+        elif steps and floats and trainable:
             targets = fixed.targets(empty)
-            results |= _train(built, targets, fixed.rate, mode, "ten steps" in steps)
+            seeds = _seeds(built.model)
+            trained = _train(built, targets, fixed.rate, mode, "ten steps" in steps)
+            if all(np.array_equal(seeds[i], now) for i, now in _seeds(built.model).items()):
+                results |= trained
+            else:
+                lacking = dict.fromkeys(steps, f"{DRAWS} in training mode")
     kept = {name: parts for name, parts in results.items() if name in quantities and parts}
-    return kept, _facts(built, pulled.outputs)
+    return kept, _facts(built, pulled.outputs) | {"lacking": lacking}
 
 
 def judge(
@@ -138,11 +154,18 @@ def look_at(built: Built, path: Path, subject: dict[str, Any], quantities: Seque
 
     Returns:
         Results, and facts with a finding a quantity: nothing, or what is wrong.
+
+    Raises:
+        RefusedError: It draws random numbers.
     """
     names = _output_names(built.model)
     results: Results = {}
     findings: dict[str, str] = {}
     shown = _predicted(built.model, built.inputs)
+    built.reset()
+    if not _alike(shown, _predicted(built.model, built.inputs)):
+        raise RefusedError("called twice with the same, it gives two different outputs")
+    built.reset()
     if "symbolic shape" in quantities:
         findings["symbolic shape"] = _shape_finding(built, shown)
     if "config" in quantities:
@@ -263,9 +286,22 @@ def _facts(built: Built, outputs: Sequence[Array]) -> Facts:
     }
 
 
-def _draws(model: Any) -> bool:
-    """Whether a part of it has a random state of its own."""
-    return any("seed" in variable.path for variable in model.non_trainable_variables)
+def _alike(outputs: Sequence[Array], others: Sequence[Array]) -> bool:
+    return all(
+        np.allclose(a, b, rtol=_ANOTHER, atol=_ANOTHER, equal_nan=True)
+        if np.issubdtype(a.dtype, np.number)
+        else np.array_equal(a, b)
+        for a, b in zip(outputs, others, strict=True)
+    )
+
+
+def _seeds(model: Any) -> dict[int, Array]:
+    """The states of random generators among the variables that aren't trained."""
+    return {
+        index: differentiation.to_numpy(variable.value)
+        for index, variable in enumerate(model.non_trainable_variables)
+        if "seed" in variable.path
+    }
 
 
 def _names(built: Built, trainable: bool) -> list[str]:

@@ -33,7 +33,7 @@ def roundings(model: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> 
     """
     sample = max(math.prod(x.shape[1:]) for x in inputs)
     largest = max(array.size for array in (*inputs, *outputs))
-    there = sum(_length(layer, sample, inputs) + BESIDE for layer in _leaves(model))
+    there = sum(_length(layer, sample, inputs) + BESIDE for layer in leaves(model))
     there = max(there, BESIDE)
     step = 2 * there + 2 * largest
     return {
@@ -50,10 +50,11 @@ def roundings(model: Any, inputs: Sequence[Array], outputs: Sequence[Array]) -> 
     }
 
 
-def _leaves(model: Any) -> Iterator[Any]:
+def leaves(model: Any) -> Iterator[Any]:
+    """Yields the layers of a model, and those of the models in it."""
     for layer in getattr(model, "layers", ()):
         if getattr(layer, "layers", None):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         elif type(layer).__name__ != "InputLayer":
             yield layer
 
