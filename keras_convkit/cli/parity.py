@@ -144,6 +144,8 @@ def _run(arguments: argparse.Namespace) -> int:
     modes = ALL_MODES if arguments.all_modes else MODES
     # What is required is run, whether or not `--backends` names it.
     chosen = [name for name in BACKENDS if name in {*arguments.backends, *arguments.require}]
+    if arguments.space and not arguments.search:
+        raise types.CommandError("--space is for --search alone")
     if arguments.search:
         try:
             return searching.run(

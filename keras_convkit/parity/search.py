@@ -13,7 +13,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,110 +22,23 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import find as find_smallest
 from hypothesis.errors import NoSuchExample
 
-from keras_convkit.parity import subjects
 from keras_convkit.parity.asking import Asking
 from keras_convkit.parity.comparison import compare
+from keras_convkit.parity.findings import DISAGREES, FAILS, Finding, Found, Key, counted
 from keras_convkit.parity.quantities import MEASURED
-from keras_convkit.parity.runner import BackendRun, Session, run_all
-from keras_convkit.parity.space import Example, examples, found, parameters
+from keras_convkit.parity.runner import Session, run_all
+from keras_convkit.parity.smaller import smaller
+from keras_convkit.parity.space import Example, examples, optional, permits
 from keras_convkit.parity.store import Store
 from keras_convkit.parity.subjects import Subject
 from keras_convkit.parity.tasks import MODES, Plan, measurements
 from keras_convkit.parity.verdicts import Cell, Kind, Verdict
+from keras_convkit.workers import BACKENDS, is_installed
 
 # What is compared of each example, unless asked otherwise: training costs more than it finds.
 SEARCHED = MEASURED[:3]
-
-DISAGREES, FAILS = "disagrees", "fails"
-# A kind of finding: what happens, on which backends, in what.
-Key = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that backends disagree in, as small as it could be made.
-
-    Attributes:
-        key: Its kind: `DISAGREES` or `FAILS`, the backends that are off, the quantity or the error.
-        subject: The smallest subject that shows it.
-        words: What is wrong, line by line.
-        quantities: What was compared.
-        seed: The seed of the search.
-        after: How many examples had been drawn when it was first met.
-        seconds: And how long the search had run, workers' start included.
-        tries: How many examples it took to make it small.
-    """
-
-    key: Key
-    subject: Subject
-    words: tuple[str, ...]
-    quantities: tuple[str, ...]
-    seed: int
-    after: int = 0
-    seconds: float = 0.0
-    tries: int = 0
-
-    def __str__(self) -> str:
-        """Returns what is wrong, and three lines of Python that show it."""
-        kind, backends, what = self.key
-        where = f"found as example {self.after} after {self.seconds:.0f} s"
-        title = f"{self.subject.target} {kind} on {backends}, {what}: {where}"
-        return "\n".join([title, *(f"  {line}" for line in self.words), self.script])
-
-    @property
-    def script(self) -> str:
-        """Three lines of Python that show it."""
-        subject = self.subject
-        given = {
-            "inputs": [str(each) for each in subject.inputs],
-            "config": dict(subject.config),
-            "quantities": [self.key[-1]] if self.key[0] == DISAGREES else list(self.quantities),
-            "peer": subject.peer,
-            "reference": subject.reference,
-            "seed": self.seed,
-        }
-        usual = {"peer": "", "reference": subjects.parse(subject.target).reference, "seed": 0}
-        told = [f"{name}={value!r}" for name, value in given.items() if value != usual.get(name)]
-        return (
-            "from keras_convkit import parity\n"
-            f"result = parity.check({subject.target!r}, {', '.join(told)})\n"
-            "result.assert_ok()"
-        )
-
-    def described(self) -> dict[str, Any]:
-        """Returns it ready for JSON."""
-        subject = self.subject.described()
-        own: dict[str, Any] = {"kind": self.key[0], "backends": self.key[1], "what": self.key[2]}
-        own |= {"words": self.words, "script": self.script, "after": self.after}
-        return own | {name: subject[name] for name in ("target", "config", "inputs")}
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search came to.
-
-    Attributes:
-        findings: One of each kind, as they were met.
-        examples: How many different examples were run, of which `refused` could not be on any
-            backend.
-        refused: Why, with how often.
-        seconds: How long it took.
-        runs: The backends.
-        ended: Why it ended before its time, or nothing.
-    """
-
-    findings: tuple[Finding, ...]
-    examples: int
-    refused: Mapping[str, int]
-    seconds: float
-    runs: Sequence[BackendRun]
-    ended: str = ""
-
-    @property
-    def broken(self) -> bool:
-        """Whether a backend could not go on, or none was there."""
-        missing = [run.status == "missing" for run in self.runs]
-        return all(missing) or any(run.status == "failed" for run in self.runs)
+# How many examples may be tried to make a finding smaller than hypothesis could.
+MOST = 100
 
 
 class OverError(Exception):
@@ -143,6 +57,7 @@ def search(
     memory: float = 0.0,
     limit: float = 600.0,
     tell: Callable[[str], None] = lambda text: None,
+    report: Callable[[Finding], None] = lambda finding: None,
 ) -> Found:
     """Draws configurations of a subject, runs each on all backends, and shrinks disagreements.
 
@@ -157,15 +72,18 @@ def search(
         memory: Gigabytes that a worker may take beyond its imports; 0 for no limit.
         limit: Seconds after which nothing new is tried.
         tell: Told how far the search is.
+        report: Given each finding when it has been made small.
 
     Raises:
         SubjectError: It is nothing that can be searched.
     """
-    strategy = examples(subject, space or {})
+    space = space or {}
+    strategy = examples(subject, space)
+    plan = Plan(tuple(quantities))
     with tempfile.TemporaryDirectory(prefix="keras-convkit-search-") as folder:
         store = Store(Path(folder), {})
         with Session(modes, store, timeout=timeout, memory=memory) as session:
-            trying = _Trying(subject, session, Plan(tuple(quantities)), seed, limit, tell)
+            trying = _Trying(subject, space, session, plan, seed, limit, tell, report)
             ended = ""
             try:
                 trying.all(strategy, count)
@@ -180,49 +98,55 @@ class _Trying:
     def __init__(
         self,
         subject: Subject,
+        space: Mapping[str, Any],
         session: Session,
         plan: Plan,
         seed: int,
         limit: float,
         tell: Callable[[str], None],
+        report: Callable[[Finding], None],
     ) -> None:
         self._subject = subject
+        self._space = space
         self._session = session
         self._plan = plan
         self._seed = seed
         self._start = time.monotonic()
         self._limit = limit
         self._tell = tell
+        self._report = report
+        self._drawn = 0
         self._known: dict[tuple[str, Plan], Finding | None] = {}
         self._findings: dict[Key, Finding] = {}
         self._refused: Counter[str] = Counter()
         self._folder = session.store.folder
+        self._options = _options(session, seed)
 
     def all(self, strategy: Any, count: int) -> None:
         """Searches until `count` examples have been drawn."""
-        drawn = 0
+        self._tell(f"starting {', '.join(desk.run.backend for desk in self._session.desks)}")
         for attempt in itertools.count():
-            if drawn >= count:
+            if self._drawn >= count:
                 return
             first: list[Finding] = []
 
             def is_new(example: Example, first: list[Finding] = first) -> bool:
-                nonlocal drawn
                 # The counting ends where the shrinking begins.
-                drawn += not first
+                self._drawn += not first
                 # Nothing else is looked at while one kind is made smaller.
                 finding = self._look(example, first[0].key if first else ())
                 if finding is None or finding.key in self._findings:
                     return False
                 if not first:
-                    first.append(replace(finding, after=drawn, seconds=self._seconds()))
+                    new = replace(finding, after=self._drawn, seconds=self._seconds())
+                    first.append(replace(new, tries=len(self._known)))
                 # While one kind is made smaller, others wait.
                 return finding.key == first[0].key
 
             over = ""
             try:
                 smallest = find_smallest(
-                    strategy, is_new, settings=_settings(count - drawn),
+                    strategy, is_new, settings=_settings(count - self._drawn),
                     random=random.Random(self._seed + attempt),
                 )  # fmt: skip
             except NoSuchExample:
@@ -231,7 +155,7 @@ class _Trying:
                 if not first:
                     raise
                 over, smallest = str(error), None
-            self._keep(first[0], smallest)
+            over = self._keep(first[0], smallest) or over
             if over:
                 raise OverError(over)
 
@@ -239,6 +163,7 @@ class _Trying:
         """What it all came to."""
         return Found(
             tuple(self._findings.values()),
+            self._drawn,
             len(self._known),
             dict(self._refused.most_common()),
             self._seconds(),
@@ -246,32 +171,45 @@ class _Trying:
             ended,
         )
 
-    def _keep(self, first: Finding, smallest: Example | None) -> None:
-        """Notes a finding, without the arguments that it doesn't need."""
-        alike = [each for each in self._known.values() if each and each.key == first.key]
-        best = min(alike, key=_size)
+    def _keep(self, first: Finding, smallest: Example | None) -> str:
+        """Notes a finding, made smaller where it can be, and returns why that had to end."""
+        over = ""
         if smallest is not None:
             best = self._look(smallest, first.key)
-            for name in self._spare(best.subject.config):
-                config = {key: value for key, value in best.subject.config.items() if key != name}
-                try:
-                    less = self._look(Example(config, best.subject.inputs), first.key)
-                except OverError:
-                    break
-                if less and less.key == first.key:
-                    best = less
-        self._findings[first.key] = replace(
-            best, after=first.after, seconds=first.seconds, tries=len(alike)
+            try:
+                best = self._smallest(best)
+            except OverError as error:
+                over = str(error)
+        alike = [each for each in self._known.values() if each and each.key == first.key]
+        if smallest is None or over:
+            best = min(alike, key=_size)
+        finding = replace(
+            best,
+            after=first.after,
+            seconds=first.seconds,
+            tries=len(self._known) - first.tries,
+            smallest=not (over or smallest is None),
         )
+        self._findings[first.key] = finding
+        self._report(finding)
+        return over
 
-    def _spare(self, config: Mapping[str, Any]) -> list[str]:
-        """The arguments that have a default."""
-        known = parameters(found(self._subject.target))
-        return [
-            name for name in config
-            if name not in self._subject.config
-            and name in known and known[name].default is not known[name].empty
-        ]  # fmt: skip
+    def _smallest(self, finding: Finding) -> Finding:
+        """Goes on from a finding to smaller ones of its kind, until none is left."""
+        spare = optional(self._subject, self._space)
+        allowed = partial(permits, self._subject, self._space)
+        most = len(self._known) + MOST
+        while True:
+            here = finding.subject
+            for each in smaller(here.config, here.inputs, spare, allowed):
+                if len(self._known) >= most:
+                    return finding
+                less = self._look(Example(*each), finding.key)
+                if less and less.key == finding.key:
+                    finding = less
+                    break
+            else:
+                return finding
 
     def _look(self, example: Example, wanted: Key = ()) -> Finding | None:
         """Runs an example, once; of a kind that is wanted, compares what shows it alone."""
@@ -283,10 +221,10 @@ class _Trying:
             if self._seconds() > self._limit:
                 raise OverError(f"its time of {self._limit:g} s is over")
             self._known[key] = self._run(example, plan)
-            doing = "making one smaller" if wanted else "searching"
+            doing = f"making {' '.join(wanted[1:])} smaller" if wanted else "searching"
             self._tell(
-                f"{doing}: {len(self._known)} configurations, {len(self._findings)} kinds of "
-                f"disagreement, {self._seconds():.0f} s"
+                f"{doing}: {self._drawn} configurations drawn, {len(self._known)} run, "
+                f"{counted(len(self._findings), 'kind')} of disagreement, {self._seconds():.0f} s"
             )
         return self._known[key]
 
@@ -328,7 +266,7 @@ class _Trying:
         return None
 
     def _finding(self, key: Key, subject: Subject, words: Sequence[str]) -> Finding:
-        return Finding(key, subject, tuple(words), self._plan.quantities, self._seed)
+        return Finding(key, subject, tuple(words), self._plan.quantities, self._options)
 
     def _failures(self, subject: Subject) -> dict[str, str]:
         """Why a backend could not do it, for each that couldn't."""
@@ -367,4 +305,17 @@ def _off(cells: Sequence[Cell]) -> list[str]:
 
 def _size(finding: Finding) -> tuple[int, int]:
     shapes = [each.shape for each in finding.subject.inputs]
-    return sum(map(sum, shapes)), len(repr(finding.subject.config))
+    return len(repr(finding.subject.config)), sum(map(sum, shapes))
+
+
+def _options(session: Session, seed: int) -> dict[str, Any]:
+    """What `parity.check` has to be told to look where the search has looked."""
+    options: dict[str, Any] = {}
+    here = [desk.run for desk in session.desks]
+    if [run.backend for run in here] != [name for name in BACKENDS if is_installed(name)]:
+        options["backends"] = [run.backend for run in here]
+    if any(run.modes != MODES[run.backend] for run in here):
+        options["all_modes"] = True
+    if seed:
+        options["seed"] = seed
+    return options

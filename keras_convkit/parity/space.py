@@ -6,13 +6,16 @@ what is valid. Of others the constructor's signature tells; a user's dictionary 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
+import json
+import math
 import re
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple
@@ -21,6 +24,7 @@ from hypothesis import strategies as st
 
 from keras_convkit.parity.cases import Case
 from keras_convkit.parity.inputs import Input, parse_input
+from keras_convkit.parity.smaller import with_shape
 from keras_convkit.parity.strategies import ACTIVATIONS, case_of_rank
 from keras_convkit.parity.subjects import OBJECT, Subject, SubjectError, has_family
 
@@ -29,6 +33,8 @@ _COUNT = st.integers(1, 4)
 # How arguments that every layer has are left, and those whose values are objects.
 _LEFT = re.compile(r"self|name|dtype|trainable|args|kwargs|.*_(initializer|regularizer|constraint)")
 _COUNTS = re.compile(r"units|filters|groups|heads|num_\w+|\w*(size|dim|rate|multiplier|strides)")
+# Whose constructors, down to the base class, say what they take.
+_STRICT = ("keras.", "keras_convkit.")
 # The words that built-in layers know.
 _WORDS = ("valid", "same", "causal")
 
@@ -58,7 +64,8 @@ def examples(subject: Subject, space: Mapping[str, Any]) -> st.SearchStrategy[Ex
     """
     if subject.kind != OBJECT:
         raise SubjectError(f"a search takes a class or a function. Received: {subject.target}")
-    kept = {name: _choice(value) for name, value in space.items()}
+    _check(subject, space)
+    kept = {name: _choice(name, value) for name, value in space.items()}
     kept |= {name: st.just(value) for name, value in subject.config.items()}
     if has_family(subject):
         return st.builds(
@@ -68,6 +75,32 @@ def examples(subject: Subject, space: Mapping[str, Any]) -> st.SearchStrategy[Ex
         raise SubjectError(f"say the largest input of {subject.target}, as --input 4,12,12,3")
     config = {**_of_signature(found(subject.target), kept), **kept}
     return st.builds(Example, _mapping(config), st.tuples(*map(_smaller, subject.inputs)))
+
+
+def optional(subject: Subject, space: Mapping[str, Any]) -> set[str]:
+    """The arguments that an example can do without: those whose default may be."""
+    known = parameters(found(subject.target))
+    return {
+        name
+        for name, parameter in known.items()
+        if name not in subject.config
+        and parameter.default is not parameter.empty
+        and permits(subject, space, name, parameter.default)
+    }
+
+
+def permits(subject: Subject, space: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether what the user has said leaves it open that an argument has a value."""
+    if name in subject.config:
+        return value == subject.config[name]
+    if name not in space:
+        return True
+    said = space[name]
+    if not isinstance(said, list):
+        return value == said
+    if _is_range(said):
+        return isinstance(value, (int, float)) and min(said) <= value <= max(said)
+    return value in said
 
 
 def found(target: str) -> Any:
@@ -119,17 +152,63 @@ def _built_in(cls: type, config: dict[str, Any], case: Case) -> dict[str, Any]:
     return config
 
 
-def _choice(value: Any) -> st.SearchStrategy[Any]:
+def _check(subject: Subject, space: Mapping[str, Any]) -> None:
+    """Refuses what can't be an argument, before anything is run."""
+    known = list(_arguments(found(subject.target)))
+    for option, given in (("--space", space), ("--config", subject.config)):
+        for name in given if known else ():
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known)}."
+                raise SubjectError(
+                    f"{option}: {subject.target} has no argument {name!r}. {hint} "
+                    f"Received: {json.dumps({name: given[name]})}"
+                )
+    for name in space:
+        if name in subject.config:
+            raise SubjectError(f"the argument {name!r} stands in --config and in --space")
+
+
+def _arguments(thing: Any) -> dict[str, None]:
+    """The names of all arguments, where they can be told; nothing where any name may be taken."""
+    names: dict[str, None] = {}
+    for each in inspect.getmro(thing) if inspect.isclass(thing) else [thing]:
+        function = vars(each).get("__init__") if inspect.isclass(thing) else each
+        if function is None:
+            continue
+        own = inspect.signature(function).parameters.values()
+        names |= dict.fromkeys(
+            one.name for one in own if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        )
+        if not any(one.kind is one.VAR_KEYWORD for one in own):
+            break
+        # Keras's own constructors refuse what they don't know; another's may look into it.
+        if not (inspect.isclass(thing) and each.__module__.startswith(_STRICT)):
+            return {}
+    names.pop("self", None)
+    return names
+
+
+def _is_range(values: list[Any]) -> bool:
+    return len(values) == 2 and all(type(each) in (int, float) for each in values)
+
+
+def _choice(name: str, value: Any) -> st.SearchStrategy[Any]:
     """A user's entry for an argument."""
     if not isinstance(value, list):
         return st.just(value)
-    if len(value) == 2 and all(type(each) in (int, float) for each in value):
+    if not value or not all(map(_is_finite, value)):
+        what = "has no values" if not value else "must have finite values"
+        raise SubjectError(f"--space: the argument {name!r} {what}. Received: {json.dumps(value)}")
+    if _is_range(value):
         low, high = sorted(value)
         whole = type(low) is type(high) is int
         return st.integers(low, high) if whole else st.floats(low, high)
-    if not value:
-        raise SubjectError("an argument's values must not be empty")
     return st.sampled_from(value)
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _is_bool(value: Any) -> bool:
@@ -199,11 +278,5 @@ def _smaller(given: Input) -> st.SearchStrategy[Input]:
     """Inputs of the kind of `given` and of at most its shape; data stays what it is."""
     if not given.shape:
         return st.just(given)
-    kind = given.text.partition(":")[2]
-
-    def of(shape: Sequence[int]) -> Input:
-        text = ",".join(map(str, shape)) + (f":{kind}" if kind else "")
-        return replace(given, text=text, shape=tuple(shape))
-
-    build: Callable[[Sequence[int]], Input] = of
+    build: Callable[[tuple[int, ...]], Input] = partial(with_shape, given)
     return st.tuples(*(st.integers(1, length) for length in given.shape)).map(build)

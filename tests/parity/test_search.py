@@ -132,6 +132,7 @@ def test_a_disagreement_is_found_and_made_small(odd, capsys):
 
 def test_a_weight_of_one_number_is_drawn_here_too():
     """Keras draws it at random, and only a second time tells that it did."""
+
     def values():
         layer = keras.layers.Dense(1)
         model = keras.Sequential([keras.Input((1,)), layer])
