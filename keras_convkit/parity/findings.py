@@ -92,11 +92,11 @@ class Found:
     Attributes:
         findings: One of each kind, as they were met.
         drawn: How many examples were drawn.
-        tries: How many different configurations were run, those that make a finding smaller
-            included; `refused` of them could not be on any backend.
-        refused: Why, with how often.
+        tries: How many different ones were run, those that make a finding smaller included.
+        refused: Why drawn ones could not be on any backend, with how often.
         seconds: How long it took.
         runs: The backends.
+        compared: Whether anything could be compared.
         ended: Why it ended before its time, or nothing.
     """
 
@@ -106,6 +106,7 @@ class Found:
     refused: Mapping[str, int]
     seconds: float
     runs: Sequence[BackendRun]
+    compared: bool
     ended: str = ""
 
     @property
@@ -113,11 +114,6 @@ class Found:
         """Whether a backend could not go on, or none was there."""
         missing = [run.status == "missing" for run in self.runs]
         return all(missing) or any(run.status == "failed" for run in self.runs)
-
-    @property
-    def compared(self) -> bool:
-        """Whether anything could be compared."""
-        return self.tries > sum(self.refused.values())
 
 
 def counted(number: int, noun: str) -> str:

@@ -116,6 +116,7 @@ class _Trying:
         self._tell = tell
         self._report = report
         self._drawn = 0
+        self._compared = False
         self._known: dict[tuple[str, Plan], Finding | None] = {}
         self._findings: dict[Key, Finding] = {}
         self._refused: Counter[str] = Counter()
@@ -168,6 +169,7 @@ class _Trying:
             dict(self._refused.most_common()),
             self._seconds(),
             self._session.runs,
+            self._compared,
             ended,
         )
 
@@ -220,7 +222,7 @@ class _Trying:
         if key not in self._known:
             if self._seconds() > self._limit:
                 raise OverError(f"its time of {self._limit:g} s is over")
-            self._known[key] = self._run(example, plan)
+            self._known[key] = self._run(example, plan, bool(wanted))
             doing = f"making {' '.join(wanted[1:])} smaller" if wanted else "searching"
             self._tell(
                 f"{doing}: {self._drawn} configurations drawn, {len(self._known)} run, "
@@ -228,7 +230,7 @@ class _Trying:
             )
         return self._known[key]
 
-    def _run(self, example: Example, plan: Plan) -> Finding | None:
+    def _run(self, example: Example, plan: Plan, shrinking: bool) -> Finding | None:
         subject = replace(self._subject, config=example.config, inputs=example.inputs)
         folder = self._folder / str(len(self._known))
         session = self._session
@@ -237,19 +239,21 @@ class _Trying:
         asking.add(subject)
         run_all([subject], plan, session, asking.question)
         cells = compare([subject], session.runs, plan, session.store, {})
-        finding = self._judged(subject, cells)
+        finding = self._judged(subject, cells, shrinking)
         shutil.rmtree(folder)
         for desk in session.desks:
             if not desk.revive():
                 raise OverError(f"{desk.run.backend}: {desk.run.reason}")
         return finding
 
-    def _judged(self, subject: Subject, cells: Sequence[Cell]) -> Finding | None:
+    def _judged(self, subject: Subject, cells: Sequence[Cell], shrinking: bool) -> Finding | None:
         failed = self._failures(subject)
         if failed and len(failed) == len(self._session.desks):
-            # What no backend takes isn't valid.
-            self._refused[next(iter(failed.values()))] += 1
+            # What no backend takes isn't valid; smaller ones are tried without knowing.
+            if not shrinking:
+                self._refused[next(iter(failed.values()))] += 1
             return None
+        self._compared = True
         wrong = [cell for cell in cells if cell.verdict is Verdict.DISAGREES]
         if wrong:
             cell = wrong[0]

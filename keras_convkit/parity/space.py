@@ -154,12 +154,14 @@ def _built_in(cls: type, config: dict[str, Any], case: Case) -> dict[str, Any]:
 
 def _check(subject: Subject, space: Mapping[str, Any]) -> None:
     """Refuses what can't be an argument, before anything is run."""
-    known = list(_arguments(found(subject.target)))
+    thing = found(subject.target)
+    known = _arguments(thing)
     for option, given in (("--space", space), ("--config", subject.config)):
         for name in given if known else ():
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
-                hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known)}."
+                own = ", ".join(name for name in parameters(thing) if name in known)
+                hint = f"Did you mean {close[0]!r}?" if close else f"It has {own}."
                 raise SubjectError(
                     f"{option}: {subject.target} has no argument {name!r}. {hint} "
                     f"Received: {json.dumps({name: given[name]})}"
@@ -169,24 +171,21 @@ def _check(subject: Subject, space: Mapping[str, Any]) -> None:
             raise SubjectError(f"the argument {name!r} stands in --config and in --space")
 
 
-def _arguments(thing: Any) -> dict[str, None]:
+def _arguments(thing: Any) -> set[str]:
     """The names of all arguments, where they can be told; nothing where any name may be taken."""
-    names: dict[str, None] = {}
-    for each in inspect.getmro(thing) if inspect.isclass(thing) else [thing]:
-        function = vars(each).get("__init__") if inspect.isclass(thing) else each
-        if function is None:
-            continue
-        own = inspect.signature(function).parameters.values()
-        names |= dict.fromkeys(
-            one.name for one in own if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-        )
-        if not any(one.kind is one.VAR_KEYWORD for one in own):
-            break
-        # Keras's own constructors refuse what they don't know; another's may look into it.
-        if not (inspect.isclass(thing) and each.__module__.startswith(_STRICT)):
-            return {}
-    names.pop("self", None)
-    return names
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    own = parameters(thing).values()
+    names = {each.name for each in own if each.kind in named}
+    if not any(each.kind is each.VAR_KEYWORD for each in own):
+        return names
+    # Keras's own constructors refuse what they don't know; another's may look into it.
+    if not (inspect.isclass(thing) and thing.__module__.startswith(_STRICT)):
+        return set()
+    for base in inspect.getmro(thing):
+        if base.__module__.startswith(_STRICT) and "__init__" in vars(base):
+            known = inspect.signature(base.__init__).parameters.values()
+            names |= {each.name for each in known if each.kind in named}
+    return names - {"self"}
 
 
 def _is_range(values: list[Any]) -> bool:

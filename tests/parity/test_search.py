@@ -1,14 +1,17 @@
 """`--search`: what it draws from, what it finds, how small it gets, what it says."""
 
 import json
+import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import pytest
 from hypothesis import find, given, settings
 
-from keras_convkit import cli
-from keras_convkit.parity import space, subjects
+from keras_convkit import cli, workers
+from keras_convkit.parity import findings, search, space, subjects
 from keras_convkit.parity.inputs import parse_input
 from keras_convkit.parity.worker import drawn
 from tests.parity.test_subjects import ONCE
@@ -106,6 +109,149 @@ def test_what_cannot_be_searched(odd, target, options, message):
         space.examples(subject(target, **options), {})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["keras.layers:Dense", "--space", '{"unit": [1, 8]}'],
+            "--space: keras.layers:Dense has no argument 'unit'. Did you mean 'units'? "
+            'Received: {"unit": [1, 8]}',
+        ),
+        (
+            ["keras.layers:Dense", "--config", '{"zzz": 1}', "--space", "{}"],
+            "--config: keras.layers:Dense has no argument 'zzz'. It has units, activation",
+        ),
+        (
+            ["keras.layers:Dense", "--config", '{"units": 1}', "--space", '{"units": 2}'],
+            "the argument 'units' stands in --config and in --space",
+        ),
+        (
+            ["keras.layers:Dense", "--space", '{"units": []}'],
+            "--space: the argument 'units' has no values. Received: []",
+        ),
+        (
+            ["keras.layers:Dense", "--space", '{"units": [1, NaN]}'],
+            "--space: the argument 'units' must have finite values. Received: [1, NaN]",
+        ),
+        (["keras.layers:Dense", "--dtypes", "float16"], "--dtypes is not for --search"),
+        (["keras.layers:Dense", "--resume", "here"], "--resume is not for --search"),
+        (["keras.layers:Conv2D"], "--input is not for --search of keras.layers:Conv2D"),
+        (["keras.layers:Dense", "keras.layers:Dense"], "--search takes one target"),
+    ],
+)
+def test_what_a_search_is_not_told_in_vain(options, message, capsys):
+    assert cli.main(["parity", *options, "--search", "5", "--input", "2,3"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_may_be_is_for_searches(capsys):
+    assert cli.main(["parity", "keras.layers:Dense", "--space", '{"units": 1}']) == 2
+    assert "--space is for --search alone" in capsys.readouterr().err
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Lets a function say what is wrong with an example on TensorFlow, or nothing."""
+
+    def pretend(judge):
+        def run(trying, example, plan, shrinking):
+            told = replace(trying._subject, config=example.config, inputs=example.inputs)
+            what = judge(example)
+            key = (findings.DISAGREES, "tensorflow", what)
+            return trying._finding(key, told, ["it is off"]) if what else None
+
+        monkeypatch.setattr(search._Trying, "_run", run)
+
+    return pretend
+
+
+def bias_fault(example):
+    """Where TensorFlow adds a built-in layer's bias along the width."""
+    try:
+        layer = keras.layers.Conv2D(**example.config)
+        shape = layer.compute_output_shape(example.inputs[0].shape)
+    except ValueError:
+        return ""
+    first = layer.data_format == "channels_first" and layer.use_bias
+    return "output" if first and shape[1] == shape[3] > 1 else ""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_two_numbers_that_have_to_meet_get_smaller_together(pretended, seed):
+    pretended(bias_fault)
+    found = search.search(subject("keras.layers:Conv2D"), 60, seed=seed)
+    (finding,) = found.findings
+    assert finding.subject.config == {
+        "filters": 2,
+        "kernel_size": 1,
+        "data_format": "channels_first",
+    }
+    assert str(finding.subject.inputs[0]) == "1,1,1,2"
+    assert finding.smallest and ("seed=" in finding.script) == bool(seed)
+
+
+def test_each_kind_is_found_and_told_when_it_is(pretended):
+    def judge(example):
+        units = example.config["units"]
+        return "output" if units > 5 else "input gradient" if units > 3 else ""
+
+    pretended(judge)
+    target = subject("keras.layers:Dense", inputs=[parse_input("2,3")])
+    news = []
+    found = search.search(target, 60, space={"units": [2, 9]}, report=news.append)
+    assert found.findings == tuple(news) and found.drawn <= 60 < found.tries
+    smallest = {finding.key[-1]: finding.subject.config for finding in news}
+    assert smallest == {"output": {"units": 6}, "input gradient": {"units": 4}}
+
+
+def test_smaller_ones_stay_within_what_may_be(pretended):
+    pretended(lambda example: "output")
+    target = subject("keras.layers:Dense", inputs=[parse_input("2,3")])
+    choices = {"units": [3, 9], "use_bias": [False], "activation": ["tanh", None]}
+    (finding,) = search.search(target, 20, space=choices).findings
+    assert finding.subject.config == {"units": 3, "use_bias": False}
+
+
+def test_the_time_of_a_search(pretended):
+    def judge(example):
+        time.sleep(0.05)
+        return bias_fault(example)
+
+    pretended(judge)
+    start = time.monotonic()
+    found = search.search(subject("keras.layers:Conv2D"), 10**6, limit=3.0)
+    assert time.monotonic() - start < 6
+    assert "its time of 3 s is over" in found.ended
+    (finding,) = found.findings
+    assert not finding.smallest and "until the time was over" in str(finding)
+
+
+def test_nothing_that_can_be_compared_is_a_failure(pretended, capsys):
+    pretended(lambda example: "")
+    code = cli.main(["parity", "keras.layers:Dense", "--search", "5", "--input", "2,3"])
+    assert code == 1 and "nothing could be compared" in capsys.readouterr().out
+
+
+@ONCE
+def test_a_search_that_is_interrupted_leaves_nothing_behind(monkeypatch, capsys):
+    started = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+
+    def judged(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers.subprocess, "Popen", Noted)
+    monkeypatch.setattr(search._Trying, "_judged", judged)
+    backend = ["--backends", keras.backend.backend(), "--quantities", "output"]
+    code = cli.main(["parity", "keras.layers:Dense", "--search", "5", "--input", "2,3", *backend])
+    assert code == 130 and "interrupted" in capsys.readouterr().err
+    assert started and all(process.poll() is not None for process in started)
+
+
 @ONCE
 def test_a_disagreement_is_found_and_made_small(odd, capsys):
     code = cli.main(
@@ -125,9 +271,9 @@ def test_a_disagreement_is_found_and_made_small(odd, capsys):
     assert finding["script"] in text and len(finding["script"].splitlines()) == 3
     script = {}
     with pytest.raises(AssertionError, match=r"first at \[0, 0, 0\]"):
-        lines = finding["script"].replace("quantities=", "backends=[BACKEND], quantities=")
-        exec(lines.replace("BACKEND", repr(keras.backend.backend())), script)
+        exec(finding["script"], script)
     assert script["result"].worst.part == "output"
+    assert list(script["result"].versions) == [keras.backend.backend()]
 
 
 def test_a_weight_of_one_number_is_drawn_here_too():
