@@ -132,6 +132,8 @@ class _Trying:
             first: list[Finding] = []
 
             def is_new(example: Example, first: list[Finding] = first) -> bool:
+                # Here as well: examples that are known already cost time to draw.
+                self._check_time()
                 # The counting ends where the shrinking begins.
                 self._drawn += not first
                 # Nothing else is looked at while one kind is made smaller.
@@ -220,8 +222,7 @@ class _Trying:
             plan = plan._replace(quantities=(wanted[-1],))
         key = example.key(), plan
         if key not in self._known:
-            if self._seconds() > self._limit:
-                raise OverError(f"its time of {self._limit:g} s is over")
+            self._check_time()
             self._known[key] = self._run(example, plan, bool(wanted))
             doing = f"making {' '.join(wanted[1:])} smaller" if wanted else "searching"
             self._tell(
@@ -281,6 +282,10 @@ class _Trying:
                 if task.side == "subject" and answer.kind == "failed":
                     failed.setdefault(desk.run.backend, answer.reason)
         return failed
+
+    def _check_time(self) -> None:
+        if self._seconds() > self._limit:
+            raise OverError(f"its time of {self._limit:g} s is over")
 
     def _seconds(self) -> float:
         return time.monotonic() - self._start

@@ -37,6 +37,8 @@ _COUNTS = re.compile(r"units|filters|groups|heads|num_\w+|\w*(size|dim|rate|mult
 _STRICT = ("keras.", "keras_convkit.")
 # The words that built-in layers know.
 _WORDS = ("valid", "same", "causal")
+# And those that they have others for.
+_INTERPOLATIONS = {"linear": "bilinear", "cubic": "bicubic"}
 
 
 class Example(NamedTuple):
@@ -147,8 +149,12 @@ def _built_in(cls: type, config: dict[str, Any], case: Case) -> dict[str, Any]:
         # It takes one or the other; the smaller reach fits as well.
         if set(case.each("strides")) != {1} and "dilation_rate" in config:
             config["dilation_rate"] = 1
-        if config.get("output_padding") is not None:
-            config["padding"] = "same"
+        # The length was drawn to fit a padding and a reach; with others nothing may be left.
+        changed = words != "same" or config.get("dilation_rate") != case.config.get("dilation_rate")
+        if config.get("output_padding") is not None and changed:
+            config["output_padding"] = None
+    if words := config.get("interpolation"):
+        config["interpolation"] = _INTERPOLATIONS.get(words, words)
     return config
 
 
