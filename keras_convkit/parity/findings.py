@@ -28,6 +28,7 @@ class Finding:
         after: How many examples had been drawn when it was first met.
         seconds: And how long the search had run, workers' start included.
         tries: How many examples it took to make it small.
+        small: How long the search had run then.
         smallest: Whether there was time for all of them.
     """
 
@@ -39,13 +40,14 @@ class Finding:
     after: int = 0
     seconds: float = 0.0
     tries: int = 0
+    small: float = 0.0
     smallest: bool = True
 
     def __str__(self) -> str:
         """Returns what is wrong, and three lines of Python that show it."""
         kind, backends, what = self.key
-        made = f"made small in {self.tries} more"
-        made += "" if self.smallest else ", until the time was over"
+        made = f"made small in {self.tries} more by {self.small:.0f} s"
+        made += "" if self.smallest else ", when the time was over"
         lines = [
             f"{self.subject.target} {kind} on {backends}: {what}",
             *(f"  {line}" for line in self.words),
@@ -81,7 +83,8 @@ class Finding:
         subject = self.subject.described()
         own: dict[str, Any] = {"kind": self.key[0], "backends": self.key[1], "what": self.key[2]}
         own |= {"words": self.words, "script": self.script, "smallest": self.smallest}
-        own |= {"after": self.after, "seconds": round(self.seconds, 1), "tries": self.tries}
+        own |= {"after": self.after, "seconds": round(self.seconds, 1)}
+        own |= {"tries": self.tries, "small": round(self.small, 1)}
         return own | {name: subject[name] for name in ("target", "config", "inputs")}
 
 

@@ -192,6 +192,7 @@ class _Trying:
             after=first.after,
             seconds=first.seconds,
             tries=len(self._known) - first.tries,
+            small=self._seconds(),
             smallest=not (over or smallest is None),
         )
         self._findings[first.key] = finding

@@ -188,9 +188,9 @@ def _arguments(thing: Any) -> set[str]:
     if not (inspect.isclass(thing) and thing.__module__.startswith(_STRICT)):
         return set()
     for base in inspect.getmro(thing):
-        if base.__module__.startswith(_STRICT) and "__init__" in vars(base):
-            known = inspect.signature(base.__init__).parameters.values()
-            names |= {each.name for each in known if each.kind in named}
+        constructor = vars(base).get("__init__")
+        if constructor and base.__module__.startswith(_STRICT):
+            names |= {e.name for e in parameters(constructor).values() if e.kind in named}
     return names - {"self"}
 
 

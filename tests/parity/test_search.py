@@ -252,7 +252,7 @@ def test_the_time_of_a_search(pretended, monkeypatch, limit, smallest):
     assert limit < found.seconds < limit + 1
     assert f"its time of {limit:g} s is over" in found.ended
     (finding,) = found.findings
-    assert finding.smallest == smallest == ("until the time was over" not in str(finding))
+    assert finding.smallest == smallest == ("when the time was over" not in str(finding))
 
 
 def test_nothing_that_can_be_compared_is_a_failure(pretended, capsys):
