@@ -27,7 +27,8 @@ class Asking:
     """
 
     def __init__(self, folder: Path, plan: Plan, seed: int) -> None:
-        """Prepares it: `folder` takes the data and the results."""
+        """Prepares it: `folder` takes the data and the results, and is made where it isn't there."""
+        folder.mkdir(parents=True, exist_ok=True)
         self.expected: dict[str, Results] = {}
         self.digests: dict[str, int] = {}
         self._folder = folder
