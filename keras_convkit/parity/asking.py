@@ -27,7 +27,7 @@ class Asking:
     """
 
     def __init__(self, folder: Path, plan: Plan, seed: int) -> None:
-        """Prepares it: `folder` takes the data and the results, and is made where it isn't there."""
+        """Prepares it: `folder`, which is made if need be, takes the data and the results."""
         folder.mkdir(parents=True, exist_ok=True)
         self.expected: dict[str, Results] = {}
         self.digests: dict[str, int] = {}
