@@ -97,9 +97,16 @@ def test_backends_are_imported_by_name_in_three_files():
 
 
 def test_hypothesis_is_no_dependency():
-    """The strategies alone import it, and nothing imports the strategies."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.name != "strategies.py":
-            found = imports(path)
-            assert not any(within(name, "hypothesis") for name in found), path
-            assert not any(within(name, "keras_convkit.parity.strategies") for name in found), path
+    """The search and what it draws from import it, and the search's command imports those."""
+    drawing = {"parity/strategies.py", "parity/space.py", "parity/search.py"}
+    modules = ["hypothesis", *(f"keras_convkit.{name[:-3].replace('/', '.')}" for name in drawing)]
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for name in imports(path)
+        if any(within(name, module) for module in modules)
+    }
+    assert found == drawing | {"cli/searching.py"}
+    top = ast.parse((PACKAGE / "cli/searching.py").read_text()).body
+    written = "".join(ast.unparse(node) for node in top if not isinstance(node, ast.FunctionDef))
+    assert "hypothesis" not in written and "parity.search" not in written

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from keras_convkit.cli import output, types
+from keras_convkit.cli import output, searching, types
 from keras_convkit.parity import subjects
 from keras_convkit.parity.embedded.models import MODELS
 from keras_convkit.parity.inputs import Input, parse_input
@@ -136,10 +136,23 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed", type=types.seed, default=0, metavar="N", help="seed of weights and targets"
     )
+    searching.add(parser, _config)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    modes = ALL_MODES if arguments.all_modes else MODES
+    # What is required is run, whether or not `--backends` names it.
+    chosen = [name for name in BACKENDS if name in {*arguments.backends, *arguments.require}]
+    if arguments.space and not arguments.search:
+        raise types.CommandError("--space is for --search alone")
+    if arguments.search:
+        try:
+            return searching.run(
+                arguments, _subjects(arguments), {name: modes[name] for name in chosen}
+            )
+        except subjects.SubjectError as error:
+            raise types.CommandError(str(error)) from error
     # Not above: `--help` and the other commands work without what the reports need.
     from rich.console import Console
 
@@ -147,9 +160,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from keras_convkit.parity.reports import report, terminal
 
     report.check_requirements()
-    modes = ALL_MODES if arguments.all_modes else MODES
-    # What is required is run, whether or not `--backends` names it.
-    chosen = [name for name in BACKENDS if name in {*arguments.backends, *arguments.require}]
     try:
         with terminal.LiveProgress(Console(stderr=True), chosen) as progress:
             outcome = run_parity(

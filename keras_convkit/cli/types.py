@@ -59,3 +59,11 @@ def seed(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"must not be negative. Received: {text}")
     return value
+
+
+def count(text: str) -> int:
+    """How many of something."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value

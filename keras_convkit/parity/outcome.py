@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,21 +12,15 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 import keras_convkit
+from keras_convkit.parity.asking import Asking
 from keras_convkit.parity.comparison import compare
-from keras_convkit.parity.embedded import expected
-from keras_convkit.parity.embedded.models import MODELS
-from keras_convkit.parity.quantities import QUANTITIES, Results, save_arrays
+from keras_convkit.parity.quantities import QUANTITIES
 from keras_convkit.parity.runner import BackendRun, Notify, Session, run_all
 from keras_convkit.parity.store import Store
-from keras_convkit.parity.subjects import EMBEDDED, Subject
-from keras_convkit.parity.tasks import MODES, Plan, Task
+from keras_convkit.parity.subjects import Subject
+from keras_convkit.parity.tasks import MODES, Plan
 from keras_convkit.parity.verdicts import Cell, Verdict
-
-# The learning rate of training, and that of embedded models, whose loss is a mean of many numbers.
-RATES = (0.1, expected.LEARNING_RATE)
 
 
 @dataclass(frozen=True)
@@ -130,42 +123,23 @@ def run_parity(
         if results is None:
             name = tempfile.TemporaryDirectory(prefix="keras-convkit-parity-")
             results = Path(stack.enter_context(name))
-        cases: dict[str, Path] = {}
-        wanted: dict[str, Results] = {}
-        digests: dict[str, int] = {}
-        results.mkdir(parents=True, exist_ok=True)
-        for number, subject in enumerate(subjects):
-            cases[subject.name] = results / f"case {number}.npz"
-            digests[subject.name] = _write_case(subject, cases[subject.name], seed, wanted)
+        asking = Asking(results, plan, seed)
+        for subject in subjects:
+            asking.add(subject)
         about = {
             "subjects": [
-                subject.for_worker() | {"data": digests[subject.name]} for subject in subjects
+                subject.for_worker() | {"data": asking.digests[subject.name]}
+                for subject in subjects
             ],
             "plan": plan._asdict() | {"seed": seed, "modes": dict(modes)},
             "versions": _versions([*modes]),
         }
         store = Store(results, about)
 
-        def question(subject: Subject, task: Task, backend: str) -> dict:
-            name = (
-                f"{list(cases).index(subject.name)} {backend} {zlib.crc32(repr(task).encode()):08x}"
-            )
-            writer = task.writer or backend
-            return {
-                "task": task._asdict(),
-                "subject": subject.for_worker(),
-                "quantities": plan.wanted(task),
-                "seed": _seed(subject, seed),
-                "rates": RATES,
-                "case": str(cases[subject.name]),
-                "file": str(results / f"{name}.npz"),
-                "model": str(results / f"{list(cases).index(subject.name)} {writer}.keras"),
-            }
-
         with Session(modes, store, timeout=timeout, memory=memory, notify=notify) as session:
-            run_all(subjects, plan, session, question)
+            run_all(subjects, plan, session, asking.question)
         runs = session.runs
-        cells = compare(subjects, runs, plan, store, wanted)
+        cells = compare(subjects, runs, plan, store, asking.expected)
         shapes = store.shapes()
     return Outcome(
         subjects=subjects,
@@ -182,30 +156,6 @@ def run_parity(
         },
         shapes=shapes,
     )
-
-
-def _seed(subject: Subject, seed: int) -> int:
-    """Each subject has numbers of its own, whatever else is run."""
-    return zlib.crc32(f"{seed} {subject.name}".encode())
-
-
-def _write_case(subject: Subject, path: Path, seed: int, wanted: dict[str, Results]) -> int:
-    """Writes the data of a subject, and returns a number that changes with them."""
-    if subject.kind == EMBEDDED:
-        case, wanted[subject.name] = expected.draw(MODELS[subject.target], seed)
-        case.save(path)
-        return zlib.crc32(case.x.tobytes())
-    arrays: dict[str, np.ndarray] = {}
-    for place, each in enumerate(subject.inputs):
-        # Two that are written alike are two, which Subtract and Maximum tell.
-        for name, array in each.load(seed + place).items():
-            # An input without a name is known by its place.
-            arrays[name or str(len(arrays))] = array
-    save_arrays(path, arrays)
-    digest = zlib.crc32(Path(subject.target).read_bytes()) if subject.kind == "file" else 0
-    for array in arrays.values():
-        digest = zlib.crc32(array.tobytes(), digest)
-    return digest
 
 
 def _versions(backends: Sequence[str]) -> dict[str, str]:

@@ -103,6 +103,12 @@ class Desk:
             self.run.status = "done"
         self._notify(self.run, self.run.reason or "done")
 
+    def revive(self) -> bool:
+        """Lets a backend whose workers died go on; tells whether it can be imported at all."""
+        if self.run.status == "failed" and self.run.versions and not self._stopped:
+            self.run.status, self.run.reason, self._deaths = "running", "", 0
+        return self.run.status != "failed"
+
     def stop(self, reason: str) -> None:
         """Kills the worker; called from another thread."""
         self._stopped = reason

@@ -39,6 +39,11 @@ def case(family: str) -> st.SearchStrategy[Case]:
     return st.sampled_from(RANKS).flatmap(_FAMILIES[family])
 
 
+def case_of_rank(family: str, rank: int) -> st.SearchStrategy[Case]:
+    """Valid cases of `family` in one rank."""
+    return _FAMILIES[family](rank)
+
+
 def _of_rank(draw_case: Callable[[Draw, int], Case]) -> Callable[[int], st.SearchStrategy[Case]]:
     """A function of `draw` and the rank as a function that gives the rank's strategy."""
     return st.composite(draw_case)

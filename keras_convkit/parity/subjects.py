@@ -128,7 +128,7 @@ def parse(
     )
     if reference == "auto" and not _has_reference(subject):
         subject = replace(subject, reference="")
-    if kind == OBJECT and not inputs and _has_family(subject):
+    if kind == OBJECT and not inputs and has_family(subject):
         subject = replace(subject, inputs=(_default_input(subject),))
     return subject
 
@@ -160,14 +160,15 @@ def unique(subjects: Iterable[Subject]) -> list[Subject]:
     return result
 
 
-def _has_family(subject: Subject) -> bool:
+def has_family(subject: Subject) -> bool:
+    """Whether it is a class of one of the families that this package knows."""
     module, _, name = subject.target.rpartition(":")
     return module in JUDGED and FAMILIES.fullmatch(name) is not None
 
 
 def _has_reference(subject: Subject) -> bool:
     activation = subject.config.get("activation")
-    return _has_family(subject) and (activation is None or isinstance(activation, str))
+    return has_family(subject) and (activation is None or isinstance(activation, str))
 
 
 def _default_input(subject: Subject) -> Input:

@@ -44,7 +44,11 @@ def weights(model: Any, again: Callable[[], list[Array]], seed: int, dtype: str)
     """
     before = [np.asarray(value) for value in model.get_weights()]
     # Statistics and tables have a meaning: only what comes out differently each time is random.
-    odd = [_varied(w, v) and not w.trainable for w, v in zip(model.weights, before, strict=True)]
+    # Of one number alone, that is the only way to tell.
+    odd = [
+        value.size == 1 or (_varied(weight, value) and not weight.trainable)
+        for weight, value in zip(model.weights, before, strict=True)
+    ]
     after = again() if any(odd) else before
     return [
         rounded(_weight(weight, old, new, np.random.default_rng([seed, index])), dtype)
@@ -58,7 +62,7 @@ def _weight(weight: Any, old: Array, new: Array, rng: np.random.Generator) -> Ar
     old = old.astype(np.float64)
     fan_in = math.prod(old.shape[:-1]) if old.ndim > 1 else old.size
     noise = rng.standard_normal(old.shape)
-    if not _varied(weight, old):
+    if not _varied(weight, old) and (old.size != 1 or np.array_equal(old, new)):
         # Within a tenth and positive: a variance, or what is divided by, stays what it is.
         return old + 0.1 * (noise if weight.trainable else np.abs(noise))
     if weight.trainable or not np.array_equal(old, new):
