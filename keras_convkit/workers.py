@@ -62,6 +62,7 @@ class Worker:
         timeout: float,
         *,
         asked: bool = False,
+        starting: float = 0.0,
     ) -> None:
         """Prepares a worker.
 
@@ -72,11 +73,13 @@ class Worker:
             timeout: Seconds after which it is killed: for all that it does, or, where it is asked,
                 for each question and for its start.
             asked: Whether it does what `ask` tells it, and nothing unasked.
+            starting: Seconds for its start, where that may take longer.
         """
         self.backend = backend
         self._command = command
         self._errors = errors
         self._timeout = timeout
+        self._starting = max(timeout, starting)
         self._asked = asked
         self._process: subprocess.Popen[bytes] | None = None
         self._clock: threading.Timer | None = None
@@ -107,7 +110,7 @@ class Worker:
                 # A process group of its own, so that `_kill` reaches what a worker has started.
                 start_new_session=True,
             )
-        self._start_clock()
+        self._start_clock(self._starting)
         return True
 
     def ask(self, **question: Any) -> None:
@@ -172,11 +175,12 @@ class Worker:
         self._process.stdout.close()
         return self._fault()
 
-    def _start_clock(self) -> None:
+    def _start_clock(self, seconds: float = 0.0) -> None:
         if self._clock is not None:
             self._clock.cancel()
-        reason = f"time limit of {self._timeout:g} s exceeded"
-        self._clock = threading.Timer(self._timeout, self.stop, [reason])
+        seconds = seconds or self._timeout
+        reason = f"time limit of {seconds:g} s exceeded"
+        self._clock = threading.Timer(seconds, self.stop, [reason])
         self._clock.daemon = True
         self._clock.start()
 
