@@ -191,7 +191,7 @@ class Worker:
         if code < 0:
             return f"the worker was killed by {signal.Signals(-code).name}"
         if code > 0:
-            return f"the worker ended with exit status {code}: {self._last_words()}"
+            return f"the worker ended with exit status {code}: {self._last_words()}".rstrip(": ")
         return "" if self._ended else "the worker ended before its work was done"
 
     def _last_words(self) -> str:

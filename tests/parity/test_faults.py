@@ -104,6 +104,7 @@ def test_a_backend_that_cannot_be_imported_is_named_and_the_other_goes_on(run):
     # It is told once, and hides nothing in the table.
     assert out.count("libnothing.so") == 3
     assert re.search(r"after killed +output +\S+ +\S+ ✓", out)
+    assert re.search(r"crashes +output +exact .*failed", out)
 
 
 def test_every_report_is_there_and_whole(run):

@@ -44,15 +44,18 @@ def lost(outcome: Outcome) -> list[str]:
 def telling(outcome: Outcome, subject: str) -> list[Cell]:
     """Returns the cells of a subject that a summary of several backends is made of.
 
-    What has failed with its backend is left out: it would hide what became of the others.
+    What has failed with its backend is left out where it would hide what became of the others.
     """
     gone = {*lost(outcome)}
-    return [
+    cells = outcome.of(subject)
+    own = [
         cell
-        for cell in outcome.of(subject)
+        for cell in cells
         if cell.verdict is not Verdict.FAILED
         or not gone & {cell.column.left.backend, cell.column.right.backend}
     ]
+    told = {cell.quantity for cell in own}
+    return own + [cell for cell in cells if cell.quantity not in told]
 
 
 def in_short(cell: Cell) -> str:
