@@ -162,13 +162,13 @@ class Desk:
                 continue
             self._worker.rest()
             self.heard()
-            self._dead_over.clear()
             return answer
         return None
 
     def heard(self) -> None:
         """Notes that the backend has answered something, now or in an earlier run."""
         self._silent = False
+        self._dead_over.clear()
 
     def _mourn(self, subject: str) -> str:
         """Notes over what a worker has died, and returns of what."""

@@ -3,9 +3,11 @@
 It takes most of a minute, and several modules look at what it leaves.
 """
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +143,7 @@ class RealRun:
 def real_run() -> RealRun:
     """Runs the command, interrupts it where a subject hangs, and runs it again."""
     folder = Path(tempfile.mkdtemp(prefix="keras-convkit-real-run-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "faulty.py").write_text(_MODULE)
     (folder / "list.json").write_text(json.dumps(SUBJECTS))
     (folder / BROKEN).mkdir()
@@ -155,12 +158,13 @@ def real_run() -> RealRun:
     command = [
         *(sys.executable, "-m", "keras_convkit_launcher", "parity", "list.json"),
         *("--backends", f"{WORKING},{BROKEN}", "--quantities", "output"),
-        *("--resume", "results", "--timeout", str(TIMEOUT), "--memory", "8"),
+        *("--resume", "results", "--memory", "8"),
         *("--json", "out.json", "--junit", "out.xml", "--markdown", "out.md"),
     ]
     options = {"cwd": folder, "env": environment, "text": True, "stdin": subprocess.DEVNULL}
     with subprocess.Popen(
-        command,
+        # It is interrupted before the limit, however slow the machine is.
+        [*command, "--timeout", "3600"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         # Ctrl-C in a terminal reaches the group of the command.
@@ -176,6 +180,7 @@ def real_run() -> RealRun:
         os.killpg(first.pid, signal.SIGINT)
         lines += first.stderr
     after, left = _marked(mark), sorted(path.name for path in folder.iterdir())
+    command += ["--timeout", str(TIMEOUT)]
     second = subprocess.run(command, capture_output=True, timeout=400, check=False, **options)
     return RealRun(
         folder,

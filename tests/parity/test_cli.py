@@ -139,6 +139,19 @@ def test_results_are_kept_and_a_later_run_goes_on(run, tmp_path):
     assert cli.main(["parity", "--models", "mri", "--resume", str(folder)]) == 2
 
 
+def test_a_resumed_run_counts_what_was_answered_before(run, tmp_path):
+    """Only the three that kill their workers are asked again, with nothing between them."""
+    models = "eeg,mri,eeg-extended,mri-extended,photo,photo-extended"
+    options = ["--resume", str(tmp_path / "results"), "--quantities", "output"]
+    behaviour = {"torch": "killed over eeg,eeg-extended,photo"}
+    for _ in range(2):
+        code, document, texts = run(*options, behaviour=behaviour, models=models)
+        assert code == 1 and status(document)["torch"] == "done"
+        failed = {cell["subject"] for cell in document["cells"] if cell["verdict"] == "failed"}
+        assert failed == {"eeg", "eeg-extended", "photo"}
+    assert "torch: mri subject" not in texts.err and "torch: eeg subject" in texts.err
+
+
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [("raises", "ValueError: no"), ("half a file", "unreadable results")],
