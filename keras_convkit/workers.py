@@ -74,6 +74,7 @@ class Worker:
         timeout: float,
         *,
         asked: bool = False,
+        starting: float = 0.0,
     ) -> None:
         """Prepares a worker.
 
@@ -84,11 +85,13 @@ class Worker:
             timeout: Seconds after which it is killed: for all that it does, or, where it is asked,
                 for each question and for its start.
             asked: Whether it does what `ask` tells it, and nothing unasked.
+            starting: Seconds for its start, where that may take longer.
         """
         self.backend = backend
         self._command = command
         self._errors = errors
         self._timeout = timeout
+        self._starting = max(timeout, starting)
         self._asked = asked
         self._process: subprocess.Popen[bytes] | None = None
         self._clock: threading.Timer | None = None
@@ -119,7 +122,7 @@ class Worker:
                 # A process group of its own, so that `_kill` reaches what a worker has started.
                 start_new_session=True,
             )
-        self._start_clock()
+        self._start_clock(self._starting)
         return True
 
     def ask(self, **question: Any) -> None:
@@ -184,11 +187,12 @@ class Worker:
         self._process.stdout.close()
         return self._fault()
 
-    def _start_clock(self) -> None:
+    def _start_clock(self, seconds: float = 0.0) -> None:
         if self._clock is not None:
             self._clock.cancel()
-        reason = f"time limit of {self._timeout:g} s exceeded"
-        self._clock = threading.Timer(self._timeout, self.stop, [reason])
+        seconds = seconds or self._timeout
+        reason = f"time limit of {seconds:g} s exceeded"
+        self._clock = threading.Timer(seconds, self.stop, [reason])
         self._clock.daemon = True
         self._clock.start()
 
@@ -199,7 +203,7 @@ class Worker:
         if code < 0:
             return f"the worker was killed by {signal.Signals(-code).name}"
         if code > 0:
-            return f"the worker ended with exit status {code}: {self._last_words()}"
+            return f"the worker ended with exit status {code}: {self._last_words()}".rstrip(": ")
         return "" if self._ended else "the worker ended before its work was done"
 
     def _last_words(self) -> str:

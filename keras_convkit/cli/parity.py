@@ -123,15 +123,23 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--json",
         type=types.file,
         metavar="FILE",
-        help="where to write the results as JSON, which keras_convkit.parity.reports.report "
-        "documents",
+        help="where to write the results as JSON, by parity/reports/parity.schema.json",
+    )
+    parser.add_argument(
+        "--junit", type=types.file, metavar="FILE", help="where to write them as JUnit XML"
+    )
+    parser.add_argument(
+        "--markdown",
+        type=types.file,
+        metavar="FILE",
+        help="where to write a short summary for the page of a CI run",
     )
     parser.add_argument(
         "--timeout",
         type=types.seconds,
         default=300.0,
         metavar="S",
-        help="seconds that a worker may take for its start, and for each task",
+        help="seconds that a worker may take for each task; for its start, 120 at least",
     )
     parser.add_argument(
         "--seed", type=types.seed, default=0, metavar="N", help="seed of weights and targets"
@@ -157,7 +165,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from keras_convkit.parity.outcome import run_parity
-    from keras_convkit.parity.reports import report, terminal
+    from keras_convkit.parity.reports import document, junit, markdown, report, terminal
 
     report.check_requirements()
     try:
@@ -179,10 +187,16 @@ def _run(arguments: argparse.Namespace) -> int:
         raise types.CommandError(str(error)) from error
     console = output.console()
     console.print(terminal.summary(outcome))
-    report.write_html(arguments.report, outcome)
+    report.write(arguments.report, outcome)
     console.print(f"Report: {arguments.report}", markup=False, highlight=False)
-    if arguments.json:
-        report.write_json(arguments.json, outcome)
+    formats = (
+        (arguments.json, document),
+        (arguments.junit, junit),
+        (arguments.markdown, markdown),
+    )
+    for path, form in formats:
+        if path:
+            form.write(path, outcome)
     return 0 if outcome.agrees else 1
 
 

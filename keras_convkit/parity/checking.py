@@ -121,7 +121,7 @@ def check(
         all_modes: Whether to run JAX without jit and TensorFlow with XLA as well, which takes
             minutes.
         safe: Whether files are loaded in Keras's safe mode.
-        timeout: Seconds that a worker may take for its start, and for each task.
+        timeout: Seconds that a worker may take for each task; for its start, 120 at least.
         memory: Gigabytes that a worker may take beyond its imports; 0 for no limit.
 
     Returns:
@@ -209,12 +209,9 @@ def _badness(row: Cell) -> tuple[int, float]:
 
 
 def _result(outcome: Outcome) -> Result:
-    faults = outcome.faults
-    if not faults and not outcome.agrees:
-        faults = ["Nothing could be compared."]
     versions = {
         run.backend: run.versions.get(run.backend, "")
         for run in outcome.runs
         if run.status != "missing"
     }
-    return Result(tuple(outcome.cells), tuple(faults), versions)
+    return Result(tuple(outcome.cells), tuple(outcome.faults), versions)

@@ -13,6 +13,8 @@ Array = np.ndarray
 DECADES = range(-9, 1)
 # An axis is shown in at most so many parts.
 PROFILE = 24
+# So many of the worst places are told.
+PLACES = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Difference:
     Attributes:
         error: The largest error over the scale; infinity where one side is no finite number and
             the other isn't the same.
-        worst: Where that is.
+        shape: The shape of both arrays.
+        places: Where the largest errors are, the largest one first, at most `PLACES`.
         first: The first place, in row-major order, whose error is over the bound.
         over: How many places are over the bound, of how many in all.
         histogram: How many errors lie in each decade of `DECADES`, over the scale, smaller ones
@@ -44,11 +47,17 @@ class Difference:
     """
 
     error: float
-    worst: Spot | None
+    shape: tuple[int, ...]
+    places: tuple[Spot, ...]
     first: Spot | None
     over: tuple[int, int]
     histogram: tuple[int, ...]
     profile: tuple[tuple[float, ...], ...]
+
+    @property
+    def worst(self) -> Spot | None:
+        """Where the largest error is."""
+        return self.places[0] if self.places else None
 
 
 def difference(left: Array, right: Array, scale: float, bound: float) -> Difference:
@@ -62,8 +71,8 @@ def difference(left: Array, right: Array, scale: float, bound: float) -> Differe
     """
     errors = relative_errors(left, right, scale)
     if not errors.size:
-        return Difference(0.0, None, None, (0, 0), (0,) * (len(DECADES) + 1), ())
-    worst = int(np.argmax(errors))
+        return Difference(0.0, errors.shape, (), None, (0, 0), (0,) * (len(DECADES) + 1), ())
+    worst = _largest(errors)
     wrong = np.flatnonzero(errors > bound)
 
     def spot(place: int) -> Spot:
@@ -72,8 +81,9 @@ def difference(left: Array, right: Array, scale: float, bound: float) -> Differe
 
     edges = [-math.inf, *(10.0**power for power in DECADES), math.inf]
     return Difference(
-        float(errors.flat[worst]),
-        spot(worst),
+        float(errors.flat[worst[0]]),
+        errors.shape,
+        tuple(spot(place) for place in worst),
         spot(int(wrong[0])) if wrong.size else None,
         (wrong.size, errors.size),
         tuple(int(count) for count in _counts(errors, edges)),
@@ -91,6 +101,18 @@ def relative_errors(left: Array, right: Array, scale: float) -> Array:
         errors = np.abs(wide[0] - wide[1]) / scale
     same = (wide[0] == wide[1]) | (np.isnan(wide[0]) & np.isnan(wide[1]))
     return np.where(same, 0.0, np.where(np.isfinite(errors), errors, np.inf))
+
+
+def _largest(errors: Array) -> list[int]:
+    """Returns where the largest errors are; of equal ones the first, and no place without any."""
+    flat = errors.ravel()
+    count = min(PLACES, flat.size)
+    # Sorting all of a large array would take longer than comparing it.
+    least = np.partition(flat, flat.size - count)[flat.size - count]
+    over = np.flatnonzero(flat > least)
+    places = [*over, *np.flatnonzero(flat == least)[: count - len(over)]]
+    places.sort(key=lambda place: (-flat[place], place))
+    return [int(place) for place in places if flat[place]] or [int(places[0])]
 
 
 def _counts(errors: Array, edges: list[float]) -> list[int]:

@@ -52,7 +52,7 @@ class Outcome:
     @property
     def agrees(self) -> bool:
         """Whether everything that has been compared agrees, and nothing failed or is lacking."""
-        return not self.faults and any(cell.verdict is Verdict.AGREES for cell in self.cells)
+        return not self.faults
 
     @property
     def faults(self) -> list[str]:
@@ -68,7 +68,7 @@ class Outcome:
         for verdict in (Verdict.DISAGREES, Verdict.FAILED):
             if count := self.count(verdict):
                 faults.append(f"{count} of {len(self.cells)} comparisons: {verdict}")
-        return faults
+        return faults or ([] if self.count(Verdict.AGREES) else ["Nothing could be compared."])
 
     @property
     def impossible(self) -> dict[str, str]:
@@ -107,7 +107,7 @@ def run_parity(
         quantities: What is compared.
         dtypes: Dtypes besides float32.
         seed: Seed of inputs, weights, cotangents and targets.
-        timeout: Seconds that a worker may take for its start, and for each task.
+        timeout: Seconds that a worker may take for each task; for its start, 120 at least.
         memory: Gigabytes that a worker may take beyond its imports; 0 for no limit.
         required: Backends whose absence is a fault.
         results: A folder for the results; what it has already isn't measured again.
@@ -123,6 +123,7 @@ def run_parity(
         if results is None:
             name = tempfile.TemporaryDirectory(prefix="keras-convkit-parity-")
             results = Path(stack.enter_context(name))
+        results = results.absolute()
         asking = Asking(results, plan, seed)
         for subject in subjects:
             asking.add(subject)

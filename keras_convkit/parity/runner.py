@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ from keras_convkit.workers import Event, Worker, cores, is_installed, not_instal
 
 WORKER = (sys.executable, "-m", "keras_convkit.parity.worker")
 
-# So many workers that die one after the other, without an answer between them, are enough.
+# A worker may always take so many seconds for its imports, which are not what is looked at.
+STARTING = 120.0
+# A subject over which so many workers have died isn't tried again on that backend,
 DEATHS = 2
+# and a backend whose workers die over so many subjects, without an answer between, isn't either.
+SUBJECTS = 3
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Desk:
         Args:
             run: What becomes of the backend is noted here.
             folder: Where the worker's standard error goes.
-            timeout: Seconds that a task, or the start of a worker, may take.
+            timeout: Seconds that a task may take, and the start of a worker beyond `STARTING`.
             memory: Gigabytes that a worker may take beyond what its imports take; 0 for no limit.
             notify: Told about each step.
         """
@@ -71,7 +76,11 @@ class Desk:
         self._command = [*WORKER, str(memory)]
         self._notify = notify
         self._worker: Worker | None = None
-        self._deaths = 0
+        # How many have died over each subject, and over which since the last answer.
+        self._deaths: Counter[str] = Counter()
+        self._dead_over: set[str] = set()
+        self._reasons: dict[str, str] = {}
+        self._silent = True
         self._stopped = ""
 
     def answer(self, task: Task, question: Mapping[str, Any]) -> Answer:
@@ -79,6 +88,12 @@ class Desk:
         run = self.run
         if run.status in ("missing", "failed"):
             return Answer("failed", reason=run.reason)
+        if self._stopped:
+            return Answer("failed", reason=self._stopped)
+        if self._deaths[task.subject] >= DEATHS:
+            run.done += 1
+            reason = f"{DEATHS} workers died over {task.subject}: {self._reasons[task.subject]}"
+            return Answer("failed", reason=reason)
         start = time.monotonic()
         self._notify(run, str(task))
         reason = "" if self._worker else self._start()
@@ -86,7 +101,7 @@ class Desk:
             self._worker.ask(**question)
             answer = self._listen()
         if reason or answer is None:
-            answer = Answer("failed", reason=reason or self._bury())
+            answer = Answer("failed", reason=reason or self._mourn(task.subject))
         run.seconds += time.monotonic() - start
         run.done += 1
         self._notify(run, answer.reason and f"{task}: {answer.reason}")
@@ -99,6 +114,9 @@ class Desk:
             self._worker = None
             if reason and not self._stopped:
                 self.run.status, self.run.reason = "failed", reason
+        if self._silent and self._reasons and self.run.status == "running":
+            reason = f"none of its workers gave an answer: {list(self._reasons.values())[-1]}"
+            self.run.status, self.run.reason = "failed", reason
         if self.run.status in ("waiting", "running"):
             self.run.status = "done"
         self._notify(self.run, self.run.reason or "done")
@@ -123,7 +141,9 @@ class Desk:
         run.status = "running"
         self._notify(run, f"importing {run.backend}")
         errors = self._folder / f"{run.backend}.stderr"
-        worker = Worker(run.backend, self._command, errors, self._timeout, asked=True)
+        worker = Worker(
+            run.backend, self._command, errors, self._timeout, asked=True, starting=STARTING
+        )
         self._worker = worker
         worker.start()
         if self._stopped:
@@ -147,18 +167,30 @@ class Desk:
                 self._worker.reject(event)
                 continue
             self._worker.rest()
-            self._deaths = 0
+            self.heard()
             return answer
         return None
+
+    def heard(self) -> None:
+        """Notes that the backend has answered something, now or in an earlier run."""
+        self._silent = False
+        self._dead_over.clear()
+
+    def _mourn(self, subject: str) -> str:
+        """Notes over what a worker has died, and returns of what."""
+        reason = self._bury()
+        self._deaths[subject] += 1
+        self._dead_over.add(subject)
+        self._reasons[subject] = reason
+        if len(self._dead_over) >= SUBJECTS and not self._stopped:
+            told = f"workers died over {SUBJECTS} subjects one after the other: {reason}"
+            self.run.status, self.run.reason = "failed", told
+        return reason
 
     def _bury(self) -> str:
         """Ends what is left of a worker, and returns what it died of."""
         reason = self._worker.finish() or "the worker ended before its work was done"
         self._worker = None
-        self._deaths += 1
-        if self._deaths >= DEATHS:
-            self.run.status = "failed"
-            self.run.reason = f"{self._deaths} workers one after the other died: {reason}"
         return reason
 
 
@@ -171,7 +203,10 @@ def _understood(event: Event) -> Answer | None:
     except TypeError:
         return None
     kinds = (answer.file, str), (answer.reason, str), (answer.facts, dict)
-    return answer if all(isinstance(value, kind) for value, kind in kinds) else None
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        return None
+    # The store is asked for a name, wherever its folder is by then.
+    return replace(answer, file=Path(answer.file).name)
 
 
 class Session:
@@ -227,6 +262,7 @@ class Session:
         backend = desk.run.backend
         if (known := self.store.find(backend, task)) is not None:
             desk.run.done += 1
+            desk.heard()
             return known
         answer = desk.answer(task, question)
         if not desk._stopped:

@@ -19,7 +19,7 @@ class Answer:
 
     Attributes:
         kind: "result", "refused" (it can't be done, and says why) or "failed".
-        file: Where the arrays are, in the folder of results.
+        file: The name of the file with the arrays, in the folder of results.
         reason: Why there are none.
         facts: What else a worker tells: `dtype`, `roundings` by quantity, and findings.
     """

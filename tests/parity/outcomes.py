@@ -30,7 +30,8 @@ for line in sys.stdin:
     once = os.path.join(PERFECT, "once " + backend)
     first = not os.path.exists(once)
     open(once, "w").close()
-    if behaviour == "killed" or behaviour == "killed once" and first:
+    over = task["subject"] in behaviour.removeprefix("killed over ").split(",")
+    if behaviour == "killed" or behaviour == "killed once" and first or over:
         os.kill(os.getpid(), 9)
     elif behaviour == "garbage":
         print("Segmentation fault, or was it?", flush=True)

@@ -102,6 +102,28 @@ def test_a_worker_that_dies_costs_one_cell_and_the_next_one_goes_on(run):
     assert {cell["verdict"] for cell in document["cells"] if cell not in failed} == {"agrees"}
 
 
+def test_a_subject_that_kills_its_workers_leaves_the_others_their_turn(run):
+    options = ["--quantities", "output", "--dtypes", "float16,float64"]
+    code, document, _ = run(*options, behaviour={"torch": "killed over eeg"}, models="eeg,mri")
+    assert code == 1 and set(status(document).values()) == {"done"}
+    failed = [cell for cell in document["cells"] if cell["verdict"] == "failed"]
+    assert {cell["subject"] for cell in failed} == {"eeg"}
+    assert any("2 workers died over eeg" in cell["reason"] for cell in failed)
+    others = [cell for cell in document["cells"] if cell not in failed]
+    assert {cell["verdict"] for cell in others} == {"agrees"}
+    assert "torch" in str([cell for cell in others if cell["subject"] == "mri"])
+
+
+def test_a_backend_whose_workers_always_die_is_given_up(run):
+    models = "eeg,mri,eeg-extended,mri-extended"
+    code, document, texts = run(behaviour={"torch": "killed"}, models=models)
+    assert code == 1 and status(document)["torch"] == "failed"
+    assert "workers died over 3 subjects one after the other: the worker was killed" in texts.out
+    # Two workers each for the first two, one for the third, none for what is behind it.
+    assert texts.err.count("torch: importing torch") == 5
+    assert "torch: mri-extended" not in texts.err
+
+
 def test_results_are_kept_and_a_later_run_goes_on(run, tmp_path):
     folder = tmp_path / "results"
     code, _, _ = run("--resume", str(folder), behaviour={"torch": "killed once"})
@@ -115,6 +137,19 @@ def test_results_are_kept_and_a_later_run_goes_on(run, tmp_path):
     with pytest.raises(SystemExit):
         run("--resume", str(folder), "--seed", "x")
     assert cli.main(["parity", "--models", "mri", "--resume", str(folder)]) == 2
+
+
+def test_a_resumed_run_counts_what_was_answered_before(run, tmp_path):
+    """Only the three that kill their workers are asked again, with nothing between them."""
+    models = "eeg,mri,eeg-extended,mri-extended,photo,photo-extended"
+    options = ["--resume", str(tmp_path / "results"), "--quantities", "output"]
+    behaviour = {"torch": "killed over eeg,eeg-extended,photo"}
+    for _ in range(2):
+        code, document, texts = run(*options, behaviour=behaviour, models=models)
+        assert code == 1 and status(document)["torch"] == "done"
+        failed = {cell["subject"] for cell in document["cells"] if cell["verdict"] == "failed"}
+        assert failed == {"eeg", "eeg-extended", "photo"}
+    assert "torch: mri subject" not in texts.err and "torch: eeg subject" in texts.err
 
 
 @pytest.mark.parametrize(
@@ -157,7 +192,11 @@ def test_a_disagreement_is_found_and_shown(run, monkeypatch):
     assert "> bound 1.0e-05 in output" in texts.out and "first at [0, 0, 5]" in texts.out
 
 
-def test_ctrl_c_leaves_no_process_and_no_report(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("sent", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_leaves_no_process_and_no_report(monkeypatch, tmp_path, capsys, sent, code, word):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "is_installed", lambda backend: True)
     worker = fake_worker(tmp_path, dict.fromkeys(BACKENDS, "hangs"), "eeg")
@@ -172,15 +211,15 @@ def test_ctrl_c_leaves_no_process_and_no_report(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(workers.subprocess, "Popen", start)
     # A shell's background job inherits that Ctrl-C is ignored.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupt = threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT])
+    interrupt = threading.Timer(3, os.kill, [os.getpid(), sent])
     interrupt.start()
     try:
-        assert cli.main(["parity", "--models", "eeg"]) == 130
+        assert cli.main(["parity", "--models", "eeg"]) == code
     finally:
         interrupt.cancel()
         signal.signal(signal.SIGINT, handler)
     assert started and all(process.poll() is not None for process in started)
-    assert "interrupted" in capsys.readouterr().err
+    assert word in capsys.readouterr().err
     assert not Path("parity-report.html").exists()
 
 

@@ -1,24 +1,20 @@
 """The reports: complete, self-contained, and never half written."""
 
 import dataclasses
-import json
 import re
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from keras_convkit import files
 from keras_convkit.extras import MissingExtraError
-from keras_convkit.parity import runner, subjects
-from keras_convkit.parity.outcome import run_parity
-from keras_convkit.parity.quantities import OF_EMBEDDED
-from keras_convkit.parity.reports import report
+from keras_convkit.parity.differences import difference
+from keras_convkit.parity.reports import report, shapes
 from keras_convkit.parity.verdicts import Cell, Verdict
-from tests.parity.outcomes import fake_worker
 
-NAMES = ("eeg", "eeg-extended")
-EMPTY_ELEMENTS = {"meta", "link", "rect", "line", "br"}
+EMPTY_ELEMENTS = {"meta", "link", "br"}
 
 
 class Page(HTMLParser):
@@ -27,45 +23,25 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.links, self.tags, self.open, self.texts = [], [], [], []
+        self.ids, self.classes = [], set()
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.links += [v for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "data")]
+        self.handle_startendtag(tag, attrs)
         if tag not in EMPTY_ELEMENTS:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         self.tags.append(tag)
+        self.ids += [v for k, v in attrs if k == "id"]
+        self.classes |= {word for k, v in attrs if k == "class" for word in v.split()}
+        self.links += [v for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "data")]
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
         self.texts.append(data)
-
-
-@pytest.fixture
-def outcome(monkeypatch, tmp_path):
-    def outcome(behaviour, required=()):
-        monkeypatch.setattr(runner, "is_installed", lambda name: name != behaviour.get("missing"))
-        monkeypatch.setattr(runner, "WORKER", fake_worker(tmp_path, behaviour, *NAMES))
-        chosen = [subjects.embedded(name) for name in NAMES]
-        done = run_parity(chosen, quantities=OF_EMBEDDED, seed=0, required=required)
-        return dataclasses.replace(done, environment={"Python": "3.11.0 <&>"})
-
-    return outcome
-
-
-@pytest.fixture
-def good(outcome):
-    return outcome({"missing": "torch"})
-
-
-@pytest.fixture
-def bad(outcome):
-    """Backends that raise, die, or write half a file."""
-    return outcome({"tensorflow": "raises", "jax": "half a file", "torch": "killed"})
 
 
 def test_verdict_of_the_whole(good, outcome):
@@ -80,53 +56,29 @@ def test_faults(bad):
 
 def test_no_backend_at_all_is_no_agreement(good):
     none = dataclasses.replace(good, runs=[good.runs[-1]], cells=[])
-    assert not none.agrees and report.as_json(none)["cells"] == []
+    assert not none.agrees and none.faults == ["No backend is installed."]
     Page(report.as_html(none))
 
 
-def test_json_schema(good, bad, tmp_path):
-    for result in (good, bad):
-        report.write_json(tmp_path / "report.json", result)
-        document = json.loads((tmp_path / "report.json").read_text())
-        assert set(document) == set(re.findall(r"`(\w+)`", _documented(top_level=True)))
-        assert document["schema"] == "keras-convkit-parity/2"
-        assert document["agrees"] is result.agrees and document["seed"] == 0
-        assert len(document["cells"]) == len(result.cells)
-        for entries in (document["backends"], document["subjects"], document["cells"]):
-            for entry in entries:
-                for key in entry:
-                    assert f"`{key}`" in report.__doc__
-        for entry, cell in zip(document["cells"], result.cells, strict=True):
-            assert entry["verdict"] == cell.verdict.value
-            assert entry["error"] == cell.error and entry["bound"] == cell.bound
-            assert (
-                set(entry["left"]) == set(entry["right"]) == {"side", "backend", "mode", "writer"}
-            )
-
-
-def _documented(top_level):
-    """Returns what stands before the colon or bracket of each item of the module's text."""
-    items = re.findall(r"^- (.*)$", report.__doc__, flags=re.MULTILINE)
-    return " ".join(re.sub(r"objects? .*|: .*with `.*", "", item) for item in items)
-
-
-@pytest.mark.parametrize("which", ["good", "bad"])
+@pytest.mark.parametrize("which", ["good", "bad", "wrong"])
 def test_html_is_self_contained(which, request):
     text = report.as_html(request.getfixturevalue(which))
     page = Page(text)
     assert page.open == []
-    assert page.links == ["data:,"]
+    assert page.links[0] == "data:," and all(link.startswith("#") for link in page.links[1:])
+    assert {link[1:] for link in page.links[1:]} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
     assert not {"script", "iframe", "img", "object", "embed"} & set(page.tags)
     assert "http:" not in text and "https:" not in text
     assert "@import" not in text and "url(" not in text
     assert 'name="viewport"' in text and "prefers-color-scheme: dark" in text
 
 
-@pytest.mark.parametrize("which", ["good", "bad"])
+@pytest.mark.parametrize("which", ["good", "bad", "wrong"])
 def test_html_has_every_cell_in_the_picture_and_in_words(which, request):
     result = request.getfixturevalue(which)
-    page = Page(report.as_html(result))
-    assert page.tags.count("svg") == len({cell.column.kind for cell in result.cells})
+    text = report.as_html(result)
+    page = Page(text)
     titles = [text for text in page.texts if any(f"{v}, " in text for v in Verdict)]
     for cell in result.cells:
         assert any(
@@ -134,8 +86,24 @@ def test_html_has_every_cell_in_the_picture_and_in_words(which, request):
             and text.endswith(cell.in_words())
             for text in titles
         )
-    told = sum(text.strip() in ("agrees", "disagrees", "failed") for text in page.texts)
-    assert told >= sum(cell.verdict is not Verdict.NOT_POSSIBLE for cell in result.cells)
+    assert len([each for each in page.ids if each[0] == "c"]) == len(result.cells)
+    told = re.findall(r'<span class="told[^>]*>([^<]*)</span>', text)
+    assert told == [str(cell.verdict) for cell in result.cells]
+
+
+def test_html_shows_where_a_disagreement_lies(wrong):
+    """The first place, the worst ones with both values, the histogram, each axis."""
+    page = Page(report.as_html(wrong))
+    cell = next(cell for cell in wrong.cells if cell.verdict is Verdict.DISAGREES)
+    found = cell.details
+    assert len(found.places) == 2 == found.over[0]
+    assert f"2 of {found.over[1]} over the bound" in page.texts
+    assert any(text.strip() == f", the first at {cell.first}." for text in page.texts)
+    for spot in found.places:
+        row = [f"[{', '.join(map(str, spot.index))}]", f"{spot.left:.9g}", f"{spot.right:.9g}"]
+        assert "".join(row) in "".join(page.texts)
+    assert "nan" in page.texts and "over" in page.classes and "bound" in page.classes
+    assert "axis 1 " in page.texts
 
 
 def test_html_says_what_is_amiss_and_escapes_it(good, bad):
@@ -146,6 +114,21 @@ def test_html_says_what_is_amiss_and_escapes_it(good, bad):
     text = report.as_html(good)
     assert "comparisons agree" in text and "<details open>" not in text
     assert "torch: not installed" in text and "3.11.0 &lt;&amp;&gt;" in text
+
+
+def test_a_histogram_has_all_errors_and_its_bound():
+    left = np.array([0.0, 2e-8, 3e-8, 1e-4, 0.5, np.inf])
+    found = difference(left, np.zeros(6), 1.0, 1e-5)
+    bars = shapes.bars(found, 1e-5)
+    assert [(bar.count, bar.over) for bar in bars] == [
+        ("1", False), ("2", False), ("1", True), ("1", True), ("1", True),
+    ]  # fmt: skip
+    # 1e-5 lies between the four decades from 1e-9, with what is below, and the rest.
+    assert shapes.where(1e-5) == 5 * shapes.BAR
+    assert shapes.where(1e-20) == shapes.where(0.0) == 0 and shapes.where(7.0) <= shapes.WIDTH
+    (strip,) = shapes.strips(found, 1e-5)
+    assert (strip.axis, strip.length, strip.parts) == (0, 6, 6)
+    assert dict(strip.paths) == {"s0": "M0 0h3", "over": "M3 0h3"}
 
 
 @pytest.mark.parametrize(

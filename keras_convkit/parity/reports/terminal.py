@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -15,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_convkit.parity.outcome import Outcome
+from keras_convkit.parity.reports import overview
 from keras_convkit.parity.runner import BackendRun
 from keras_convkit.parity.verdicts import Cell, Kind, Verdict
 
@@ -24,9 +23,6 @@ _STYLES = {
     Verdict.FAILED: "bold red",
     Verdict.NOT_POSSIBLE: "dim",
 }
-_SIGNS = {Verdict.AGREES: "✓", Verdict.DISAGREES: "✗"}
-# From the one that is shown first, where a table has room for one of several.
-_SEVERITY = (Verdict.FAILED, Verdict.DISAGREES, Verdict.AGREES, Verdict.NOT_POSSIBLE)
 
 
 class LiveProgress:
@@ -77,7 +73,9 @@ class LiveProgress:
             task, completed=run.done, total=run.tasks or None, description=escape(news) or None
         )
         if news and not self._console.is_terminal:
-            self._console.print(f"{run.backend}: {news}", markup=False, highlight=False)
+            # A log has no width: a line is one piece of news.
+            line = f"{run.backend}: {news}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(outcome: Outcome) -> Group:
@@ -86,8 +84,10 @@ def summary(outcome: Outcome) -> Group:
 
 
 def _matrix(outcome: Outcome) -> Table:
+    lost = overview.lost(outcome)
+    without = f" (without {', '.join(lost)})" if lost else ""
     table = Table(
-        title="Largest error over largest magnitude, the worst of all comparisons with",
+        title=f"Largest error over largest magnitude, the worst of all comparisons{without} with",
         title_style="",
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -98,8 +98,8 @@ def _matrix(outcome: Outcome) -> Table:
     for heading in ("subject", "quantity", "bound", *kinds):
         table.add_column(heading, no_wrap=True)
     for subject in outcome.subjects:
-        own = outcome.of(subject.name)
-        names = list(dict.fromkeys(cell.quantity for cell in own))
+        own = overview.telling(outcome, subject.name)
+        names = list(dict.fromkeys(cell.quantity for cell in outcome.of(subject.name)))
         for row, quantity in enumerate(names):
             cells = [cell for cell in own if cell.quantity == quantity]
             bounds = [cell.bound for cell in cells if cell.bound]
@@ -108,22 +108,15 @@ def _matrix(outcome: Outcome) -> Table:
                 quantity,
                 f"{max(bounds):.1e}" if bounds else "exact",
                 *(_worst([cell for cell in cells if cell.column.kind is kind]) for kind in kinds),
-                end_section=row == len(names) - 1,
+                end_section=1 < len(names) == row + 1,
             )
     return table
 
 
 def _worst(cells: list[Cell]) -> Text:
-    if not cells:
+    if (cell := overview.worst(cells)) is None:
         return Text("-", style="dim")
-    verdict = min((cell.verdict for cell in cells), key=_SEVERITY.index)
-    alike = [cell for cell in cells if cell.verdict is verdict]
-    if verdict is Verdict.FAILED:
-        return Text("failed", style=_STYLES[verdict])
-    if verdict is Verdict.NOT_POSSIBLE:
-        return Text("n/a", style=_STYLES[verdict])
-    worst = max(math.inf if cell.error is None else cell.error for cell in alike)
-    return Text(f"{worst:.1e} {_SIGNS[verdict]}", style=_STYLES[verdict])
+    return Text(overview.in_short(cell), style=_STYLES[cell.verdict])
 
 
 def _backends(outcome: Outcome) -> list[Text]:
@@ -148,18 +141,14 @@ def _remarks(outcome: Outcome) -> list[Text]:
         Text(f"{subject}: not possible: {reason}", style="dim")
         for subject, reason in outcome.impossible.items()
     ]
-    for cell in outcome.cells:
-        if cell.verdict is Verdict.DISAGREES:
-            where = f"{cell.subject}, {cell.quantity}, {cell.column}"
-            lines.append(Text(f"disagrees: {where}: ", "red") + Text(cell.in_words()))
-            if cell.first:
-                lines.append(Text(f"  first at {cell.first}", "dim"))
-    # One failure takes many cells with it: it is told once, with their number.
-    failures = Counter(
-        (cell.subject, cell.reason) for cell in outcome.cells if cell.verdict is Verdict.FAILED
-    )
-    for (subject, reason), count in failures.items():
-        lines.append(Text(f"failed: {subject}, {count} comparisons: ", "red") + Text(reason))
+    for cell in overview.disagreements(outcome):
+        where = f"{cell.subject}, {cell.quantity}, {cell.column}"
+        lines.append(Text(f"disagrees: {where}: ", "red") + Text(cell.in_words()))
+        if cell.first:
+            lines.append(Text(f"  first at {cell.first}", "dim"))
+    for failure in overview.failures(outcome):
+        where = f"failed: {failure.where}, {failure.cells} comparisons: "
+        lines.append(Text(where, "red") + Text(failure.reason))
     if outcome.agrees:
         lines.append(Text(f"All {outcome.count(Verdict.AGREES)} comparisons agree.", "bold green"))
     lines += [Text(fault, "bold red") for fault in outcome.faults]
