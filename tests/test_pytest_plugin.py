@@ -16,13 +16,10 @@ import keras
 import pytest
 
 import keras_convkit_pytest as plugin
-from keras_convkit.workers import BACKENDS, is_installed
+from keras_convkit.workers import BACKENDS
+from tests.once import ONCE
 
 ROOT = Path(__file__).parents[1]
-ONCE = pytest.mark.skipif(
-    keras.backend.backend() != [name for name in BACKENDS if is_installed(name)][-1],
-    reason="starts pytest by itself, whose backend makes no difference",
-)
 
 SUITE = """
 import os

@@ -15,7 +15,8 @@ from keras_convkit.bench import picture, report, runner
 from keras_convkit.bench.outcome import Outcome
 from keras_convkit.bench.runner import BackendRun, Comparison, Turn, Work
 from keras_convkit.extras import MissingExtraError
-from keras_convkit.workers import BACKENDS, is_installed
+from keras_convkit.workers import BACKENDS
+from tests.once import ONCE
 
 _WORKER = """
 import json, os, sys, time
@@ -305,10 +306,7 @@ def test_a_report_that_fails_leaves_the_old_one(outcome, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [page] and page.read_text() == "old"
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != [name for name in BACKENDS if is_installed(name)][-1],
-    reason="a process of a quarter of a minute, of which each part is tried on every backend",
-)
+@ONCE
 def test_end_to_end_on_this_backend(tmp_path, monkeypatch):
     """The real worker, by the whole command."""
     monkeypatch.chdir(tmp_path)

@@ -16,20 +16,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-import pytest
-
-from keras_convkit.workers import BACKENDS, is_installed
+from keras_convkit.workers import BACKENDS
+from tests.once import INSTALLED
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = [backend for backend in BACKENDS if is_installed(backend)]
 # The backend that works, the fastest to import, and one that can't be imported.
 WORKING = "jax" if "jax" in INSTALLED else INSTALLED[0]
 BROKEN = next(backend for backend in BACKENDS[::-1] if backend != WORKING)
-# The suite runs once a backend, and this run needs only one of them.
-ONCE = pytest.mark.skipif(
-    keras.backend.backend() != WORKING, reason=f"one real run, beside {WORKING}, is enough"
-)
 # The subject that hangs takes all of it.
 TIMEOUT = 20
 

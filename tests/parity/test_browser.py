@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from keras_convkit.parity.reports import report
-from tests.parity.real_run import ONCE, real_run
+from tests.once import ONCE
+from tests.parity.real_run import real_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

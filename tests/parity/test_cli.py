@@ -9,22 +9,16 @@ import threading
 import time
 from pathlib import Path
 
-import keras
 import pytest
 
 import keras_convkit_launcher
 from keras_convkit import cli, workers
 from keras_convkit.parity import quantities, runner
 from keras_convkit.workers import BACKENDS
+from tests.once import INSTALLED, ONCE
 from tests.parity.outcomes import fake_worker
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = [backend for backend in BACKENDS if workers.is_installed(backend)]
-# The suite runs once a backend, and these tests start the backends themselves.
-ONCE = pytest.mark.skipif(
-    keras.backend.backend() != INSTALLED[0],
-    reason=f"starts every backend by itself, which is done once: beside {INSTALLED[0]}",
-)
 
 
 @pytest.fixture

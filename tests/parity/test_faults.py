@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 
 from keras_convkit.parity.reports import document
-from tests.parity.real_run import BROKEN, ONCE, SUBJECTS, TIMEOUT, WORKING, real_run
+from tests.once import ONCE
+from tests.parity.real_run import BROKEN, SUBJECTS, TIMEOUT, WORKING, real_run
 
 pytestmark = ONCE
 

@@ -11,7 +11,7 @@ import pytest
 from keras_convkit import cli
 from keras_convkit.parity import subjects
 from keras_convkit.parity.inputs import parse_input
-from keras_convkit.workers import BACKENDS, is_installed
+from tests.once import ONCE
 
 ROOT = Path(__file__).parents[2]
 MINE = """
@@ -114,13 +114,6 @@ def run(monkeypatch, tmp_path, capsys):
         return code, json.loads(Path("out.json").read_text())["cells"], capsys.readouterr().out
 
     return run
-
-
-# What a worker does with a model is tried on every backend by the main job, which CI runs.
-ONCE = pytest.mark.skipif(
-    keras.backend.backend() != [name for name in BACKENDS if is_installed(name)][-1],
-    reason="starts workers of its own, whose backend makes no difference here",
-)
 
 
 @ONCE
