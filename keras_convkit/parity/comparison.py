@@ -280,14 +280,19 @@ class _Comparing:
     ) -> Iterator[Cell]:
         """Compares all quantities of a task."""
         wanted = self._plan.wanted(task)
-        lacking = [side for side in (left, right) if side.verdict]
-        # What fails on one side is not hidden by what the other one refuses, and both are told.
-        failing = [side for side in lacking if side.verdict is Verdict.FAILED] or lacking
-        why = "; ".join(dict.fromkeys(side.answer.reason for side in failing))
+        sides = ((left, column.left.backend), (right, column.right.backend))
+        lacking = [(side, backend) for side, backend in sides if side.verdict]
+        # What fails on one side is not hidden by what the other one refuses, and both are told;
+        # but what took a whole backend away is told of the backend, where there is more to tell.
+        failing = [each for each in lacking if each[0].verdict is Verdict.FAILED] or lacking
+        lost = {run.backend for run in self._runs if run.status == "failed"}
+        telling = [each for each in failing if each[1] not in lost] or failing
+        why = "; ".join(dict.fromkeys(side.answer.reason for side, _ in telling))
         for quantity in wanted:
             name = named(quantity, task.dtype)
             if failing:
-                yield Cell(self._subject.name, name, column, failing[0].verdict, reason=why)
+                verdict = failing[0][0].verdict
+                yield Cell(self._subject.name, name, column, verdict, reason=why)
             elif reason := next(
                 filter(None, (side.lacking(quantity) for side in (left, right))), ""
             ):
