@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ WORKER = (sys.executable, "-m", "keras_convkit.parity.worker")
 
 # A worker may always take so many seconds for its imports, which are not what is looked at.
 STARTING = 120.0
+# Seconds after which Ctrl-C is noticed at the latest.
+GLANCE = 0.5
 # A subject over which so many workers have died isn't tried again on that backend,
 DEATHS = 2
 # and a backend whose workers die over so many subjects, without an answer between, isn't either.
@@ -209,6 +211,18 @@ def _understood(event: Event) -> Answer | None:
     return replace(answer, file=Path(answer.file).name)
 
 
+def _results(futures: Sequence[Future]) -> list[Any]:
+    """Waits for all, or for the first that raises."""
+    while True:
+        # Looked at again and again: where another thread was given the signal, as after a stop, and
+        # on Windows, Ctrl-C doesn't end a wait.
+        done, waiting = wait(futures, timeout=GLANCE, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        if not waiting:
+            return [future.result() for future in futures]
+
+
 class Session:
     """The desks of several backends, and the store that takes their answers."""
 
@@ -250,7 +264,7 @@ class Session:
         desks = self.desks
         with ThreadPoolExecutor(max_workers=max(1, min(len(desks), cores()))) as pool:
             try:
-                return list(pool.map(work, desks))
+                return _results([pool.submit(work, desk) for desk in desks])
             except BaseException:
                 # Ctrl-C reaches this thread alone, and the pool would wait for its workers.
                 for desk in desks:
