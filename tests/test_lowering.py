@@ -474,7 +474,22 @@ def test_taps_summed_in_parts(n, multiplier, data_format, assert_close):
     assert_close(y, reference.depthwise_conv(x, kernel, data_format=data_format))
 
 
+def test_barriers_whatever_number_the_kernel_begins_with(assert_close):
+    x, kernel = draw((2, 5, 2), (3, 2, 1))
+    kernel[0, 0] = np.nan
+    description = convolution(1, (3,), "channels_last")
+    y = compute(lambda x, w: taps.depthwise_between_barriers(x, w, description), x, kernel)
+    wanted = reference.depthwise_conv(x, kernel, data_format="channels_last")
+    assert np.isnan(y[..., 0]).all()
+    assert_close(y[..., 1], wanted[..., 1])
+
+
 DERIVED = {
+    "taps_between_barriers": (
+        "depthwise_conv",
+        (3, 2, 4, 2),
+        {"padding": "same", "strides": (2, 1)},
+    ),
     "taps_summed_in_parts": (
         "depthwise_conv",
         (3, 2, 4, 2),
@@ -691,6 +706,9 @@ def test_phase_filters_are_shifted_kernels(method):
 SPREADING = {
     "taps": ("depthwise_conv", (7,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}),
     "taps_summed_in_parts": (
+        "depthwise_conv", (8,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}
+    ),
+    "taps_between_barriers": (
         "depthwise_conv", (8,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}
     ),
     "planes": ("depthwise_conv", (4, 5, 6), (3, 2, 2, 2, 2), {"padding": 1, "dilation_rate": 2}),

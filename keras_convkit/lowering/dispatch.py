@@ -133,6 +133,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "planes": _depthwise_planes,
         "taps": taps.depthwise,
         "taps_summed_in_parts": taps.depthwise_summed_in_parts,
+        "taps_between_barriers": taps.depthwise_between_barriers,
     },
     "conv_transpose": {
         "native": native.conv_transpose,

@@ -95,6 +95,10 @@ LIMITS = (
         "there is nothing to take apart",
     ),
     Limit(
+        "depthwise_conv", "taps_between_barriers", "torch", ANY, lambda case: True,
+        "it chooses by a number's value, which torch.func.vmap doesn't tell",
+    ),
+    Limit(
         "conv_transpose", "native", ANY, ANY, lambda case: case.grouped,
         "no native transposed convolution of Keras takes groups",
     ),

@@ -43,6 +43,36 @@ def depthwise_summed_in_parts(x: Any, kernel: Any, convolution: Convolution) -> 
     return _sum_over_taps(x, kernel, convolution, _concatenate_parts)
 
 
+def depthwise_between_barriers(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    """The same, with an input and an output that are written to memory, and so their derivatives.
+
+    XLA fuses what is cheap into each of its readers. In training that is, once for every tap and
+    part, all that stands behind: the derivative of a normalization, say, with this very sum in it.
+    Into what stands in front it fuses the sum of the taps' input gradients, in whatever order of
+    the axes it is read there.
+    """
+    y = depthwise_summed_in_parts(_barrier(x, kernel), kernel, convolution)
+    return _barrier(y, kernel)
+
+
+def _barrier(x: Any, kernel: Any) -> Any:
+    """`x`, by a choice between two ways to it: XLA fuses nothing across a choice.
+
+    It would see through one between equal ways, and one that it can make itself. Each is right,
+    whichever number the kernel begins with.
+    """
+    usual = ops.logical_not(ops.isnan(ops.reshape(kernel, (-1,))[0]))
+    return ops.switch(ops.cast(usual, "int32"), (_itself, _times), x, ops.cast(usual, x.dtype))
+
+
+def _itself(x: Any, one: Any) -> Any:
+    return x
+
+
+def _times(x: Any, one: Any) -> Any:
+    return x * one
+
+
 def _sum_over_taps(x: Any, kernel: Any, convolution: Convolution, spread: Spread) -> Any:
     x, convolution = pad_to_valid(x, convolution)
     axes = convolution.axes
