@@ -19,6 +19,10 @@ os.environ.setdefault(
     ),
 )
 
+# For arrays this small, handing work to other threads costs more than the work: in this process, and
+# in those that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import keras
 import numpy as np
 import pytest
@@ -53,11 +57,6 @@ def the_same_numbers_everywhere():
         import jax
 
         jax.config.update("jax_default_matmul_precision", "highest")
-    if keras.backend.backend() == "torch":
-        import torch
-
-        # For arrays this small, handing work to other threads costs more than the work.
-        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
