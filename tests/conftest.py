@@ -19,8 +19,8 @@ os.environ.setdefault(
     ),
 )
 
-# For arrays this small, handing work to other threads costs more than the work: in this process, and
-# in those that tests start.
+# For arrays this small, handing work to other threads costs more than the work: in this process,
+# and in those that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras

@@ -121,11 +121,6 @@ LIMITS = (
         )
         for formulation in ("repeat", "repeat_channels_last")
     ),
-    Limit(
-        "upsample", "repeat_channels_last", ANY, ANY,
-        lambda case: case.description.axes.channels_last,
-        "the channels are last already",
-    ),
     *(
         Limit(
             "upsample", formulation, ANY, ANY, lambda case: case.nearest,

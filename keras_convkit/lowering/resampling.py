@@ -45,12 +45,14 @@ def repeat(x: Any, description: Upsampling) -> Any:
 
 
 def repeat_channels_last(x: Any, description: Upsampling) -> Any:
-    """Nearest neighbours of `channels_first`, with whole rows of channels as what is copied."""
-    x, unfold = fold_batch(x, description.axes.rank)
-    x = to_channels_last(x, description.axes.rank)
+    """Nearest neighbours, with whole rows of channels as what is copied."""
+    axes = description.axes
+    x, unfold = fold_batch(x, axes.rank)
+    if not axes.channels_last:
+        x = to_channels_last(x, axes.rank)
     for axis, size in enumerate(description.sizes, 1):
         x = ops.repeat(x, size, axis=axis) if size > 1 else x
-    return unfold(to_channels_first(x, description.axes.rank))
+    return unfold(x if axes.channels_last else to_channels_first(x, axes.rank))
 
 
 def native(x: Any, description: Upsampling) -> Any:

@@ -155,6 +155,14 @@ TABLE = (
         "copies of whole rows: the gradient 1.4 times faster",
     ),
     Row(
+        "upsample", "torch", "cpu",
+        lambda case: case.nearest
+        and case.description.axes.rank == 1
+        and case.description.axes.channels_last,
+        "repeat_channels_last",
+        "as above: 1.3 times faster forward",
+    ),
+    Row(
         "upsample", "torch", ANY, lambda case: case.nearest, "native",
         "one fused kernel",
     ),
