@@ -327,8 +327,10 @@ def test_the_command_starts_where_only_one_backend_is_installed(backend):
 
 
 @ONCE
+@pytest.mark.skipif(
+    not os.environ.get("KERAS_CONVKIT_LONG"), reason="the whole command is a step of CI by itself"
+)
 def test_end_to_end_on_every_installed_backend(tmp_path):
-    """One of the models: the whole command is a step of continuous integration by itself."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "keras_convkit_launcher", "parity"),
