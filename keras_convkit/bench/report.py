@@ -36,7 +36,7 @@ from keras_convkit.files import write_text
 
 SCHEMA = "keras-convkit-bench/1"
 
-_NONE = "–"  # noqa: RUF001
+_NONE = "–"  # noqa: RUF001  (a dash, and meant)
 
 
 def write_json(path: Path, outcome: Outcome) -> None:
@@ -173,7 +173,7 @@ def _header(outcome: Outcome) -> list[str]:
         "takes longer. «Memory» is what "
         "temporaries and results need at their peak, by the backend's own books. «Limit» is the "
         "share of the machine's limit, of arithmetic or of memory, that ours reaches; in caches it "
-        "can be over 100%. «–» stands for what is not there.",  # noqa: RUF001
+        "can be over 100%. «–» stands for what is not there.",  # noqa: RUF001  (as `_NONE`)
     ]
 
 

@@ -22,6 +22,7 @@ EVERYWHERE = ("native", XLA)
 Preference = Mapping[str, str]
 
 _of_process: Preference = {}
+# The default is never changed: a block puts a new mapping in its place.
 _of_block: ContextVar[Preference] = ContextVar("keras_convkit_preferred", default={})  # noqa: B039
 # Whether any block has been entered in this process. Until then no context is asked: torch.compile
 # can't trace that, and would break its graph at every layer.

@@ -124,9 +124,11 @@ class Desk:
         self._notify(self.run, self.run.reason or "done")
 
     def revive(self) -> bool:
-        """Lets a backend whose workers died go on; tells whether it can be imported at all."""
+        """Forgets what workers died over; tells whether the backend can be imported at all."""
+        self._deaths.clear()
+        self._dead_over.clear()
         if self.run.status == "failed" and self.run.versions and not self._stopped:
-            self.run.status, self.run.reason, self._deaths = "running", "", 0
+            self.run.status, self.run.reason = "running", ""
         return self.run.status != "failed"
 
     def stop(self, reason: str) -> None:

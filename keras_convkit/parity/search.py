@@ -68,7 +68,7 @@ def search(
         modes: The backends, and the modes to run each in.
         quantities: What is compared.
         seed: Seed of the search, of data and weights.
-        timeout: Seconds that a worker may take for its start, and for each task.
+        timeout: Seconds that a worker may take for each task; for its start, 120 at least.
         memory: Gigabytes that a worker may take beyond its imports; 0 for no limit.
         limit: Seconds after which nothing new is tried.
         tell: Told how far the search is.
@@ -143,7 +143,6 @@ class _Trying:
                 if not first:
                     new = replace(finding, after=self._drawn, seconds=self._seconds())
                     first.append(replace(new, tries=len(self._known)))
-                # While one kind is made smaller, others wait.
                 return finding.key == first[0].key
 
             over = ""
@@ -243,6 +242,7 @@ class _Trying:
         cells = compare([subject], session.runs, plan, session.store, {})
         finding = self._judged(subject, cells, shrinking)
         shutil.rmtree(folder)
+        # All examples go by one name: what this one did is not held against the next.
         for desk in session.desks:
             if not desk.revive():
                 raise OverError(f"{desk.run.backend}: {desk.run.reason}")
