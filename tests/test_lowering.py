@@ -153,6 +153,8 @@ def takes(operation, name, description, channels):
         return description.groups == channels
     if name == "products":
         return description.groups == 1
+    if name == "as_image":
+        return description.rank == 1
     if name == "pointwise":
         return set(description.kernel_size) == {1} and description.groups == 1
     if name == "planes":

@@ -61,6 +61,8 @@ def candidates():
             (2, 2, 12),
             (1, 1, 12),
             (8, 64, 12),
+            (8, 64, 24),
+            (8, 256, 12),
             # The batch size is open while JAX exports, and in TensorFlow's graphs.
             (None, 4, 12),
             (None, 2, 12),
@@ -236,6 +238,15 @@ def test_what_cannot_be_is_done_as_usual():
         assert chosen("conv_transpose", grouped) == "phases"
     with lowering.prefer(conv="one_conv_a_group"):
         assert chosen("conv", convolution(2, 3)) == "native"
+
+
+def test_export_is_the_choice_for_an_artifact():
+    axes = SpatialAxes(2, "channels_last")
+    cubic = arguments.upsampling("test", axes, size=2, interpolation="cubic")
+    assert preference.choose("upsample", cubic, X) != "one_gather_an_axis"
+    with lowering.prefer("export"):
+        assert preference.choose("upsample", cubic, X) == "one_gather_an_axis"
+        assert preference.choose("depthwise_conv", DEPTHWISE, X) == "native"
 
 
 def test_xla_is_the_choice_for_compiled_code():

@@ -102,6 +102,10 @@ def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.as_depthwise(x, kernel, convolution, depthwise=_depthwise_conv)
 
 
+def _conv_of_a_line(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return planes.conv_of_a_line(x, kernel, convolution, flat=_conv)
+
+
 def _conv_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return phases.strided_and_dilated(x, kernel, convolution, conv=_conv)
 
@@ -123,6 +127,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "native": native.conv,
         "one_conv_a_group": _conv_a_group,
         "as_depthwise": _conv_as_depthwise,
+        "as_image": _conv_of_a_line,
         "phases": _conv_phases,
         "products": products.conv,
         "pointwise": pointwise.product,
@@ -149,5 +154,6 @@ UPSAMPLE: dict[str, Callable[[Any, Upsampling], Any]] = {
     "phases": resampling.phases,
     "phases_both_ways": resampling.phases_both_ways,
     "gathers_both_ways": resampling.gathers_both_ways,
+    "one_gather_an_axis": resampling.one_gather_an_axis,
     "depthwise_phases": resampling.depthwise_phases,
 }

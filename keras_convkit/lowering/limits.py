@@ -56,6 +56,10 @@ LIMITS = (
         "its groups have several channels",
     ),
     Limit(
+        "conv", "as_image", ANY, ANY, lambda case: case.description.rank != 1,
+        "only a line is an image of one row",
+    ),
+    Limit(
         "conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
         "there is nothing to take apart",
     ),
@@ -126,14 +130,25 @@ LIMITS = (
             "upsample", formulation, ANY, ANY, lambda case: case.nearest,
             "a copy needs no filter",
         )
-        for formulation in ("phases", "phases_both_ways", "gathers_both_ways", "depthwise_phases")
+        for formulation in (
+            "phases",
+            "phases_both_ways",
+            "gathers_both_ways",
+            "one_gather_an_axis",
+            "depthwise_phases",
+        )
     ),
     *(
         Limit(
             "upsample", formulation, ANY, ANY, lambda case: not case.lengths_known,
             "it takes axes of known lengths",
         )
-        for formulation in ("phases_both_ways", "gathers_both_ways", "depthwise_phases")
+        for formulation in (
+            "phases_both_ways",
+            "gathers_both_ways",
+            "one_gather_an_axis",
+            "depthwise_phases",
+        )
     ),
     Limit(
         "upsample", "native", ANY, ANY,

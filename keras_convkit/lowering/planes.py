@@ -1,4 +1,4 @@
-"""A 3D depthwise convolution as 2D ones: one for each tap of the first axis, summed."""
+"""1D and 3D convolutions as 2D ones: a line is an image of one row, a volume a stack of planes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,32 @@ from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering.layout import sliced
-from keras_convkit.lowering.padding import pad_to_valid
+from keras_convkit.lowering.padding import pad_to_valid, pad_to_word
 
 Lowering = Callable[[Any, Any, Convolution], Any]
 
 
-def depthwise(x: Any, kernel: Any, convolution: Convolution, flat: Lowering) -> Any:
-    """Of `channels_last`; `flat` is the 2D depthwise convolution of each plane.
+def conv_of_a_line(x: Any, kernel: Any, convolution: Convolution, flat: Lowering) -> Any:
+    """A 1D convolution; `flat` is the 2D one."""
+    x, convolution = pad_to_word(x, convolution)
+    row = 1 if convolution.axes.channels_last else 2
+    of_an_image = Convolution(
+        SpatialAxes(2, convolution.axes.data_format),
+        (1, *convolution.kernel_size),
+        (1, *convolution.strides),
+        convolution.padding * 2,
+        (1, *convolution.dilation_rate),
+        convolution.padding_modes * 2,
+        convolution.groups,
+    )
+    y = flat(ops.expand_dims(x, row), ops.expand_dims(kernel, 0), of_an_image)
+    return ops.squeeze(y, row)
 
-    The planes that a tap reads, of all samples, are one batch.
+
+def depthwise(x: Any, kernel: Any, convolution: Convolution, flat: Lowering) -> Any:
+    """A 3D depthwise one of `channels_last`: a sum of 2D ones, one a tap of the first axis.
+
+    `flat` is the 2D one. The planes that a tap reads, of all samples, are one batch.
     """
     x, convolution = pad_to_valid(x, convolution)
     (stride, *_), (dilation, *_) = convolution.strides, convolution.dilation_rate

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from keras_convkit import arguments
-from keras_convkit.lowering.case import Case, Description, case_of
+from keras_convkit.lowering.case import Description, case_of
 from keras_convkit.lowering.table import TABLE, first
 
 # Asks for the table's own choice, as it is for code that XLA compiles, whatever the backend.
 XLA = "xla"
+# Asks for the table's own choice, as it is in an export.
+EXPORT = "export"
 NAMES = {
-    operation: (*dict.fromkeys(row.formulation for row in TABLE if row.operation == operation), XLA)
+    operation: (
+        *dict.fromkeys(row.formulation for row in TABLE if row.operation == operation),
+        XLA,
+        EXPORT,
+    )
     for operation in dict.fromkeys(row.operation for row in TABLE)
 }
+# What these two take a call for.
+AS_IF: Mapping[str, Mapping[str, Any]] = {XLA: {"engine": "xla"}, EXPORT: {"exported": True}}
 # What can be asked for of all operations at once.
-EVERYWHERE = ("native", XLA)
+EVERYWHERE = ("native", XLA, EXPORT)
 
 Preference = Mapping[str, str]
 
@@ -63,9 +72,11 @@ def prefer(formulation: str | None = None, /, **operations: str) -> AbstractCont
     own. It holds for the thread (or task) that runs the block.
 
     Args:
-        formulation: A formulation for all operations: `"native"`, the backend's own operation, or
-            `"xla"`, what is fastest in code that XLA compiles. TensorFlow doesn't tell a layer
-            that it will be compiled so: ask for `"xla"` where you use `jit_compile=True`.
+        formulation: A formulation for all operations: `"native"`, the backend's own operation;
+            `"xla"`, what is fastest in code that XLA compiles; or `"export"`, what makes an
+            exported artifact small. TensorFlow tells a layer of neither, and JAX of no export
+            with a fixed batch size: ask for `"xla"` where you use `jit_compile=True`, and for
+            `"export"` around `model.export(...)`.
         **operations: A formulation for one operation, which goes before `formulation`:
             `conv="native"`, `"one_conv_a_group"`, …; also `depthwise_conv`, `conv_transpose` and
             `upsample`. A separable convolution is a `depthwise_conv` and a `conv`.
@@ -120,8 +131,6 @@ def choose(operation: str, description: Description, x: object) -> str:
     case = case_of(operation, description, x)
     of_block = _of_block.get() if _blocks_in_use else {}
     name = of_block.get(operation) or _of_process.get(operation)
-    return first(_under_xla(case)) if name == XLA else first(case, name)
-
-
-def _under_xla(case: Case) -> Case:
-    return case._replace(engine="xla")
+    if name in AS_IF:
+        return first(case._replace(**AS_IF[name]))
+    return first(case, name)

@@ -16,7 +16,13 @@ from keras import ops
 
 from keras_convkit.description import SpatialAxes, Upsampling
 from keras_convkit.input_checks import static_shape
-from keras_convkit.lowering.filters import Tap, adjoint_reading, phase_filters, reading
+from keras_convkit.lowering.filters import (
+    Tap,
+    adjoint_reading,
+    normalization,
+    phase_filters,
+    reading,
+)
 from keras_convkit.lowering.layout import (
     cut,
     fold_batch,
@@ -82,7 +88,8 @@ def depthwise_phases(x: Any, description: Upsampling) -> Any:
     """Each phase as a depthwise convolution: one pass over memory, and not one a tap."""
     axes = description.axes
     if axes.channels_last:
-        return _each_axis(x, description, _depthwise_along)
+        y = _each_axis(x, description, _depthwise_along)
+        return _times(y, _normalization_of_all(x, description))
     x, unfold = fold_batch(x, axes.rank)
     channels_last = SpatialAxes(axes.rank, "channels_last")
     turned = Upsampling(channels_last, description.sizes, description.interpolation)
@@ -101,6 +108,11 @@ def gathers_both_ways(x: Any, description: Upsampling) -> Any:
     A compiler that fuses gathers writes each step once, with no branch at the ends.
     """
     return _with_adjoint(x, description, (_gathers_along, _adjoint_gathers_along))
+
+
+def one_gather_an_axis(x: Any, description: Upsampling) -> Any:
+    """All steps that each step reads gathered at once, and summed: few operations, long ones."""
+    return _each_axis(x, description, _one_gather_along)
 
 
 def _scaled(description: Upsampling) -> list[tuple[int, int]]:
@@ -168,13 +180,18 @@ def _depthwise_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
         images, turned = (front, shape[position], behind, channels), -3
     x = ops.reshape(x, images)
     phases = []
-    for taps, window, factors in _windows(x, turned, size, interpolation):
+    for taps in phase_filters(interpolation, size):
+        # Padded for each phase by itself: slices of what is padded for all are copies as well.
+        before, after = -taps[0].offset, taps[-1].offset
+        linear = interpolation == "linear"
+        window = (_replicated if linear else _padded)(x, turned, before, after)
         weights = ops.convert_to_tensor([tap.weight for tap in taps], dtype=x.dtype)
         window_size = (1, len(taps)) if turned == -2 else (len(taps), 1)
         kernel = ops.reshape(weights, (*window_size, 1, 1))
         kernel = ops.broadcast_to(kernel, (*window_size, channels, 1))
-        phase = ops.depthwise_conv(window, kernel, padding="valid", data_format="channels_last")
-        phases.append(_times(phase, factors))
+        phases.append(
+            ops.depthwise_conv(window, kernel, padding="valid", data_format="channels_last")
+        )
     shape[position] = shape[position] * size
     return ops.reshape(_interleaved(phases, turned), shape)
 
@@ -185,7 +202,7 @@ def _windows(x: Any, axis: int, size: int, interpolation: str) -> Iterator[tuple
     before, after = _reach(filters)
     # A linear filter's outer step, repeated, is its weights divided by their sum: a pass less.
     replicated = interpolation == "linear"
-    padded = _replicated(x, axis) if replicated else _padded(x, axis, before, after)
+    padded = (_replicated if replicated else _padded)(x, axis, before, after)
     for taps in filters:
         window = sliced(padded, {axis: cut(before + taps[0].offset, after - taps[-1].offset)})
         yield taps, window, None if replicated else _normalization(taps, x, axis)
@@ -197,6 +214,14 @@ def _gathers_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
 
 def _adjoint_gathers_along(y: Any, axis: int, size: int, interpolation: str) -> Any:
     return _gathered(y, axis, *adjoint_reading(interpolation, size, y.shape[axis] // size))
+
+
+def _one_gather_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
+    steps, weights = reading(interpolation, size, x.shape[axis])
+    position = len(x.shape) + axis
+    weights = weights.reshape(*steps.shape, *[1] * (-1 - axis))  # not a node more in the graph
+    weights = ops.convert_to_tensor(weights, dtype=x.dtype)
+    return ops.sum(ops.take(x, steps, axis=position) * weights, axis=position + 1)
 
 
 def _gathered(x: Any, axis: int, steps: Any, weights: Any) -> Any:
@@ -215,15 +240,19 @@ def _reach(filters: Sequence[Filter]) -> tuple[int, int]:
 
 
 def _padded(x: Any, axis: int, before: int, after: int) -> Any:
+    if not before and not after:
+        return x
     widths = [(0, 0)] * len(x.shape)
     widths[axis] = (before, after)
     return ops.pad(x, widths)
 
 
-def _replicated(x: Any, axis: int) -> Any:
-    """`x` with its first and its last step once more."""
+def _replicated(x: Any, axis: int, before: int, after: int) -> Any:
+    """`x` with its first and its last step so many times more."""
+    if not before and not after:
+        return x
     first, last = sliced(x, {axis: slice(None, 1)}), sliced(x, {axis: slice(-1, None)})
-    return ops.concatenate([first, x, last], axis=axis)
+    return ops.concatenate([first] * before + [x] + [last] * after, axis=axis)
 
 
 def _times(x: Any, factors: Any) -> Any:
@@ -249,6 +278,18 @@ def _sum(terms: Sequence[Any]) -> Any:
     for term in rest:
         total = total + term
     return total
+
+
+def _normalization_of_all(x: Any, description: Upsampling) -> Any:
+    """What normalizes the sums of all axes, a step of the output; `None` where nothing need to."""
+    if description.interpolation == "linear":
+        return None
+    factors = None
+    for axis, size in _scaled(description):
+        own = normalization(description.interpolation, size, static_shape(x.shape)[axis])
+        own = _along(ops.convert_to_tensor(own, dtype=x.dtype), axis)
+        factors = own if factors is None else factors * own
+    return factors
 
 
 def _normalization(taps: Filter, x: Any, axis: int) -> Any:

@@ -70,6 +70,10 @@ TABLE = (
         "the CPU's grouped kernel needs XLA, its depthwise one doesn't",
     ),
     Row(
+        "conv", "tensorflow", "cpu", lambda case: case.grouped, "as_image",
+        "a 1D convolution is a 2D one between two reshapings there; so all groups share them",
+    ),
+    Row(
         "conv", "tensorflow", "cpu", lambda case: case.grouped, "one_conv_a_group",
         "the CPU's grouped kernel needs XLA, compiled afresh at every eager call; in a graph 5 "
         "and 130 times slower",
@@ -168,6 +172,10 @@ TABLE = (
     ),
     Row("upsample", ANY, ANY, lambda case: case.nearest, "repeat", "exact, in every rank"),
     Row("upsample", ANY, ANY, lambda case: case.linear, "native", "one fused kernel"),
+    Row(
+        "upsample", ANY, ANY, lambda case: case.exported and short(case), "one_gather_an_axis",
+        "no runtime has an operation with these numbers; these are a few for each axis",
+    ),
     Row(
         "upsample", "tensorflow", "cpu", always, "depthwise_phases",
         "a pass over memory for a phase instead of three for a tap: cubic 1.5 and 1.7, lanczos5 3 "
