@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_convkit import arguments, geometry
+from keras_convkit import arguments, geometry, lowering
 from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import (
     dispatch,
@@ -19,6 +19,7 @@ from keras_convkit.lowering import (
     phases,
     products,
     taps,
+    threaded,
 )
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import differentiate, to_numpy
@@ -153,6 +154,9 @@ def takes(operation, name, description, channels):
         return description.groups == channels
     if name == "products":
         return description.groups == 1
+    if name == "threaded":
+        flat = description.rank == 2 and set(description.strides) == {1}
+        return flat and description.groups == 1 and keras.backend.backend() == "jax"
     if name == "as_image":
         return description.rank == 1
     if name == "pointwise":
@@ -456,6 +460,85 @@ def test_products_are_differentiated_in_every_way(operation, few_at_a_time, asse
         assert_close(to_numpy(value), to_numpy(wanted))
 
 
+WINDOWS = {
+    "valid": ((3, 2), {}),
+    "same": ((3, 2), {"padding": "same", "dilation_rate": (1, 2)}),
+    "beyond-the-reach": ((2, 3), {"padding": ((4, 0), (1, 5)), "dilation_rate": 2}),
+    "causal-and-wrapped": (
+        (3, 3), {"padding": ("causal", "same"), "padding_mode": ("zeros", "circular")}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("samples", [1, 2, 4])
+@every_format
+@pytest.mark.parametrize("window", WINDOWS)
+def test_threaded_derivatives_are_those_of_the_native_operation(
+    window, data_format, samples, monkeypatch
+):
+    """Backward, twice, and of a batch, with the weights' gradient of so many samples at a time."""
+    if keras.backend.backend() != "jax":
+        return  # No other backend uses it.
+    import jax
+
+    monkeypatch.setattr(threaded, "_samples", lambda n, numbers: samples)
+    size, options = WINDOWS[window]
+    description = convolution(2, size, data_format, **options)
+    x, kernel = draw(shape_of((7, 6), 3, data_format, batch=4), (*size, 3, 4))
+
+    def every_derivative(formulation):
+        def f(x, kernel):
+            return formulation(x, kernel, description)
+
+        gradient = jax.grad(lambda x, kernel: (f(x, kernel) ** 3).sum(), (0, 1))
+
+        def all_of_them(x, kernel):
+            second = jax.grad(
+                lambda x, kernel: sum((g**2).sum() for g in gradient(x, kernel)), (0, 1)
+            )
+            kernels = keras.ops.stack([kernel, 2 * kernel])
+            return (
+                f(x, kernel),
+                gradient(x, kernel),
+                second(x, kernel),
+                jax.vmap(f, (None, 0))(x, kernels),
+                jax.vmap(gradient, (None, 0))(x, kernels),
+            )
+
+        return jax.tree.leaves(jax.jit(all_of_them)(x, kernel))
+
+    formulations = dispatch.FORMULATIONS["conv"]
+    ours, expected = map(every_derivative, (formulations["threaded"], formulations["native"]))
+    assert len(ours) == len(expected) == 8
+    for one, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+
+
+def test_threaded_takes_as_many_samples_as_are_enough(monkeypatch):
+    monkeypatch.setattr(threaded, "ENOUGH", 100)
+    assert [threaded._samples(n, 30) for n in (1, 2, 5, 8, 9)] == [1, 2, 1, 2, 3]
+    assert threaded._samples(8, 1) == 8
+    assert threaded._samples(8, 1000) == 1
+
+
+def test_forward_mode_has_to_ask_for_the_native_operation():
+    """As the README says: JAX differentiates what has a gradient of its own backward alone."""
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    x, kernel = draw((2, 64, 64, 16), (3, 3, 16, 2))
+    description = convolution(2, 3)
+
+    def tangent():
+        return jax.jvp(lambda x: dispatch.conv(x, kernel, description), (x,), (x,))[1]
+
+    with pytest.raises(TypeError, match="forward-mode"):
+        tangent()
+    with lowering.prefer(conv="native"):
+        assert tangent().shape == (2, 62, 62, 2)
+
+
 def test_chunks_divide_the_batch_where_one_near_does():
     assert products._chunk((8, 4, 4, 1), 16, 512) == 2
     assert products._chunk((8, 4, 4, 1), 16, 700) == 4
@@ -715,6 +798,7 @@ SPREADING = {
     ),
     "planes": ("depthwise_conv", (4, 5, 6), (3, 2, 2, 2, 2), {"padding": 1, "dilation_rate": 2}),
     "pointwise": ("conv", (9,), (1, 2, 3), {"padding": 2, "strides": 2}),
+    "threaded": ("conv", (6, 7), (3, 2, 2, 3), {"padding": "same", "dilation_rate": (1, 2)}),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
     ),

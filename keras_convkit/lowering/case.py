@@ -6,6 +6,7 @@ The backend and the device are read here, through Keras's public functions.
 from __future__ import annotations
 
 import math
+import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ class Case(NamedTuple):
     """An operation, its description, and what it is applied to and where.
 
     `engine` is what the speed depends on: `"xla"` for whatever XLA compiles, else the backend.
-    `exported` says that the call is traced for an export, as far as the backend shows it.
+    `exported` says that the call is traced for an export, as far as the backend shows it,
+    `one_core` that this process may compute on one alone.
     """
 
     operation: str
@@ -32,6 +34,7 @@ class Case(NamedTuple):
     engine: str
     device: str
     exported: bool = False
+    one_core: bool = False
 
     @property
     def float32(self) -> bool:
@@ -145,6 +148,7 @@ def case_of(operation: str, description: Description, x: Any) -> Case:
         "xla" if backend == "jax" else backend,
         device_of(x),
         _exported(x.shape),
+        on_one_core(),
     )
 
 
@@ -162,6 +166,13 @@ def device_of(x: Any) -> str:
     if keras.backend.backend() == "torch":
         return "cpu" if str(x.device).startswith("cpu") else "gpu"
     return default_device()
+
+
+@lru_cache(maxsize=1)
+def on_one_core() -> bool:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) == 1
+    return os.cpu_count() == 1
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from keras_convkit.lowering import (
     products,
     resampling,
     taps,
+    threaded,
 )
 from keras_convkit.lowering.preference import choose
 
@@ -131,6 +132,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "phases": _conv_phases,
         "products": products.conv,
         "pointwise": pointwise.product,
+        "threaded": threaded.conv,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,

@@ -86,6 +86,20 @@ LIMITS = (
         for operation in ("conv", "conv_transpose")
     ),
     Limit(
+        "conv", "threaded", ANY, ANY,
+        lambda case: case.grouped or not case.flat or not case.float32 or None in case.shape
+        or 0 in case.shape,
+        "it takes one group, two axes, stride 1 and a known size, and sums in the input's dtype "
+        "where the native one may have a wider one",
+    ),
+    *(
+        Limit(
+            "conv", "threaded", backend, ANY, lambda case: True,
+            "it would lose the gradients' forms there and win nothing: the native one is fast",
+        )
+        for backend in ("tensorflow", "torch")
+    ),
+    Limit(
         "depthwise_conv", "native", "tensorflow", ANY, lambda case: case.description.rank == 3,
         "there is no such operation",
     ),
