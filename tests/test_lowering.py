@@ -710,7 +710,7 @@ def test_same_amounts_of_tensors():
 METHODS = ("linear", "cubic", "lanczos3", "lanczos5")
 # Eagerly JAX compiles every small operation, and TensorFlow compiles for longer than it runs.
 QUICKEST = "compiled" if keras.backend.backend() == "jax" else "eager"
-NEAREST = ("repeat", "repeat_channels_last")
+NEAREST = ("repeat", "stacked", "repeat_channels_last")
 FILTERED = [name for name in dispatch.UPSAMPLE if name not in ("native", *NEAREST)]
 
 

@@ -152,6 +152,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
 UPSAMPLE: dict[str, Callable[[Any, Upsampling], Any]] = {
     "native": resampling.native,
     "repeat": resampling.repeat,
+    "stacked": resampling.stacked,
     "repeat_channels_last": resampling.repeat_channels_last,
     "phases": resampling.phases,
     "phases_both_ways": resampling.phases_both_ways,

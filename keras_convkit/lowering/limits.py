@@ -137,7 +137,7 @@ LIMITS = (
             "upsample", formulation, ANY, ANY, lambda case: not case.nearest,
             "its values are not those of the input",
         )
-        for formulation in ("repeat", "repeat_channels_last")
+        for formulation in ("repeat", "stacked", "repeat_channels_last")
     ),
     *(
         Limit(
@@ -163,6 +163,10 @@ LIMITS = (
             "one_gather_an_axis",
             "depthwise_phases",
         )
+    ),
+    Limit(
+        "upsample", "one_gather_an_axis", "torch", ANY, lambda case: case.exported,
+        "Keras gathers there by aten::ravel, which neither ONNX nor OpenVINO knows",
     ),
     Limit(
         "upsample", "native", ANY, ANY,

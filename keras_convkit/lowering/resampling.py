@@ -50,6 +50,13 @@ def repeat(x: Any, description: Upsampling) -> Any:
     return x
 
 
+def stacked(x: Any, description: Upsampling) -> Any:
+    """Nearest neighbours, as copies side by side: their gradient is a sum of slices."""
+    for axis, size in reversed(_scaled(description)):
+        x = _interleaved([x] * size, axis)
+    return x
+
+
 def repeat_channels_last(x: Any, description: Upsampling) -> Any:
     """Nearest neighbours, with whole rows of channels as what is copied."""
     axes = description.axes
@@ -217,7 +224,7 @@ def _adjoint_gathers_along(y: Any, axis: int, size: int, interpolation: str) -> 
 
 
 def _one_gather_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
-    steps, weights = reading(interpolation, size, x.shape[axis])
+    steps, weights = reading(interpolation, size, static_shape(x.shape)[axis])
     position = len(x.shape) + axis
     weights = weights.reshape(*steps.shape, *[1] * (-1 - axis))  # not a node more in the graph
     weights = ops.convert_to_tensor(weights, dtype=x.dtype)
