@@ -24,13 +24,19 @@ from keras_convkit.lowering import (
 from keras_convkit.lowering.preference import choose
 
 Description = Convolution | TransposedConvolution
+# Formulations that compute in any layout, whatever the device's own convolutions do.
+WITHOUT_NATIVE_CONVOLUTION = ("pointwise",)
 # What carries an operation out: (x, kernel, description) -> y, with one batch axis.
 Formulation = Callable[[Any, Any, Any], Any]
 
 
 def conv(x: Any, kernel: Any, convolution: Convolution, bias: Any = None) -> Any:
     """`x` convolved with `(*kernel_size, in // groups, filters)`."""
-    return _run(x, convolution, bias, lambda x, c: _chosen("conv", x, kernel, c))
+
+    def stays(x: Any) -> bool:
+        return choose("conv", convolution, x) in WITHOUT_NATIVE_CONVOLUTION
+
+    return _run(x, convolution, bias, lambda x, c: _chosen("conv", x, kernel, c), stays)
 
 
 def depthwise_conv(x: Any, kernel: Any, convolution: Convolution, bias: Any = None) -> Any:
@@ -62,14 +68,23 @@ def upsample(x: Any, description: Upsampling) -> Any:
     return UPSAMPLE[choose("upsample", description, x)](x, description)
 
 
-def _run(x: Any, description: Description, bias: Any, operation: Callable[[Any, Any], Any]) -> Any:
-    """`operation` on one batch axis, in a layout that the device computes in."""
+def _run(
+    x: Any,
+    description: Description,
+    bias: Any,
+    operation: Callable[[Any, Any], Any],
+    stays: Callable[[Any], bool] = lambda x: False,
+) -> Any:
+    """`operation` on one batch axis, in a layout that the device computes in.
+
+    `stays` says of an input whether `operation` computes in any.
+    """
     axes = description.axes
     x, unfold = layout.fold_batch(x, axes.rank)
     empty = x.shape[0] == 0 and limits.fails_on_empty_batch()
     if empty:
         x = ops.pad(x, [(0, 1)] + [(0, 0)] * (axes.rank + 1))
-    turned = not axes.channels_last and limits.needs_channels_last(x)
+    turned = not axes.channels_last and limits.needs_channels_last(x) and not stays(x)
     if turned:
         x = layout.to_channels_last(x, axes.rank)
         axes = SpatialAxes(axes.rank, "channels_last")

@@ -81,6 +81,13 @@ TABLE = (
         "and 130 times slower",
     ),
     Row(
+        "conv", "tensorflow", "cpu",
+        lambda case: case.taps == 1 and not case.description.axes.channels_last
+        and case.positions >= 16 * 16, "pointwise",
+        "a product needs no other layout: 1.6 and 1.8 times faster than turned, 1.1 and 1.7 times "
+        "than the native one, which oneDNN alone has",
+    ),
+    Row(
         "conv", "xla", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the rows of depthwise_conv know better",
     ),
