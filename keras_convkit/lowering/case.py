@@ -148,7 +148,8 @@ def case_of(operation: str, description: Description, x: Any) -> Case:
         "xla" if backend == "jax" else backend,
         device_of(x),
         _exported(x.shape),
-        on_one_core(),
+        # Nothing else asks, and torch.compile can't trace the question.
+        backend == "jax" and on_one_core(),
     )
 
 

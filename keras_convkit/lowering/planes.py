@@ -28,7 +28,11 @@ def conv_of_a_line(x: Any, kernel: Any, convolution: Convolution, flat: Lowering
         convolution.groups,
     )
     y = flat(ops.expand_dims(x, row), ops.expand_dims(kernel, 0), of_an_image)
-    return ops.squeeze(y, row)
+    if y.shape[row] == 1:
+        return ops.squeeze(y, row)
+    # A dilated convolution of unknown lengths forgets on TensorFlow that there is one row.
+    shape = ops.shape(y)
+    return ops.reshape(y, (*shape[:row], *shape[row + 1 :]))
 
 
 def depthwise(x: Any, kernel: Any, convolution: Convolution, flat: Lowering) -> Any:

@@ -172,7 +172,9 @@ def real_run() -> RealRun:
         before = _marked(mark)
         os.killpg(first.pid, signal.SIGINT)
         lines += first.stderr
-    after, left = _marked(mark), sorted(path.name for path in folder.iterdir())
+    after = _marked(mark)
+    # Python's own may be there, for what the workers imported.
+    left = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
     command += ["--timeout", str(TIMEOUT)]
     second = subprocess.run(command, capture_output=True, timeout=400, check=False, **options)
     return RealRun(
