@@ -1,7 +1,6 @@
 """What all tests share: settings of the backends and of hypothesis, and the comparison itself."""
 
 import collections
-import contextlib
 import math
 import os
 
@@ -23,12 +22,6 @@ os.environ.setdefault(
 # For arrays this small, handing work to other threads costs more than the work: in this process,
 # and in those that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# Where the backends run side by side on fewer cores, JAX's process, which compiles most and ends
-# last, and what it starts go before the others.
-if "PYTEST_XDIST_WORKER" in os.environ and os.environ.get("KERAS_BACKEND") != "jax":
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(5)
 
 import keras
 import numpy as np
