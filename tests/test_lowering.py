@@ -10,6 +10,7 @@ import pytest
 from keras_convkit import arguments, geometry, lowering
 from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import (
+    case,
     dispatch,
     filters,
     grouped,
@@ -526,12 +527,14 @@ def test_threaded_takes_as_many_samples_as_are_enough(monkeypatch):
     assert threaded._samples(8, 1000) == 1
 
 
-def test_forward_mode_has_to_ask_for_the_native_operation():
+def test_forward_mode_has_to_ask_for_the_native_operation(monkeypatch):
     """As the README says: JAX differentiates what has a gradient of its own backward alone."""
     if keras.backend.backend() != "jax":
         return
     import jax
 
+    # On one core the native operation is the choice as well.
+    monkeypatch.setattr(case, "on_one_core", lambda: False)
     x, kernel = draw((2, 64, 64, 16), (3, 3, 16, 2))
     description = convolution(2, 3)
 

@@ -160,6 +160,12 @@ def test_tensorflow_resizes_where_its_centres_are_exact(size, length, exact):
     assert limits.can("native", case) is exact
 
 
+def test_on_one_core_a_convolution_is_not_threaded():
+    case = Case("conv", convolution(2, 3), (8, 24, 24, 64), "float32", "jax", "xla", "cpu")
+    assert table.first(case) == "threaded"
+    assert table.first(case._replace(one_core=True)) != "threaded"
+
+
 def test_case_reads_backend_device_shape_and_dtype():
     description = convolution(1, 3)
     x = keras.ops.zeros((2, 7, 3), dtype="float16")
