@@ -102,14 +102,10 @@ def adjoint_reading(interpolation: str, size: int, n: int) -> Reading:
 
 
 @lru_cache(maxsize=256)
-def normalization(interpolation: str, size: int, n: int) -> Any:
-    """One over the sum of the weights that fall inside, for each of `n size` output steps."""
-    steps = np.arange(n)[:, None]
-    sums = [
-        sum(weight * ((steps + j >= 0) & (steps + j < n)) for j, weight in taps)
-        for taps in phase_filters(interpolation, size)
-    ]
-    return 1.0 / np.concatenate(sums, axis=1).reshape(-1)
+def normalization(taps: tuple[Tap, ...], n: int) -> Any:
+    """One over the sum of the weights that fall inside, for each of `n` steps of a phase."""
+    steps = np.arange(n)
+    return 1.0 / sum(weight * ((steps + j >= 0) & (steps + j < n)) for j, weight in taps)
 
 
 def _matrix(interpolation: str, size: int, n: int) -> Any:

@@ -293,8 +293,10 @@ def _normalization_of_all(x: Any, description: Upsampling) -> Any:
         return None
     factors = None
     for axis, size in _scaled(description):
-        own = normalization(description.interpolation, size, static_shape(x.shape)[axis])
-        own = _along(ops.convert_to_tensor(own, dtype=x.dtype), axis)
+        n = static_shape(x.shape)[axis]
+        phases = [normalization(taps, n) for taps in phase_filters(description.interpolation, size)]
+        own = ops.convert_to_tensor(np.stack(phases, axis=1).reshape(-1), dtype=x.dtype)
+        own = _along(own, axis)
         factors = own if factors is None else factors * own
     return factors
 
@@ -310,9 +312,7 @@ def _normalization(taps: Filter, x: Any, axis: int) -> Any:
         total = sum(ops.cast(i, precise) * w for i, (_, w) in zip(inside, taps, strict=True))
         factors = ops.cast(1.0 / total, x.dtype)
     else:
-        steps = np.arange(n)
-        total = sum(w * ((steps + j >= 0) & (steps + j < n)) for j, w in taps)
-        factors = ops.convert_to_tensor(1.0 / total, dtype=x.dtype)
+        factors = ops.convert_to_tensor(normalization(taps, n), dtype=x.dtype)
     return _along(factors, axis)
 
 
