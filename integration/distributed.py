@@ -116,11 +116,20 @@ def ddp(library):
 
 
 def _ddp_process(rank, library, folder):
-    """Trains on its half of each batch; DDP averages the gradients."""
-    import torch
     import torch.distributed
 
     torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    history = _ddp_losses(rank, library)
+    Path(folder, f"{rank}.json").write_text(json.dumps(history))
+    # The model is gone by now. Were it the last to hold the group, it would wait for the group's
+    # thread with Python's lock in its hand, and that thread, now and then, for the lock.
+    torch.distributed.destroy_process_group()
+
+
+def _ddp_losses(rank, library):
+    """Trains on its half of each batch; DDP averages the gradients."""
+    import torch
+
     model = torch.nn.parallel.DistributedDataParallel(make(library))
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
     x, y = map(torch.from_numpy, data())
@@ -133,8 +142,7 @@ def _ddp_process(rank, library, folder):
         loss.backward()
         optimizer.step()
         history.append(loss.item())
-    Path(folder, f"{rank}.json").write_text(json.dumps(history))
-    torch.distributed.destroy_process_group()
+    return history
 
 
 SETTINGS = {

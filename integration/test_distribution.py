@@ -28,6 +28,7 @@ def losses(library, setting):
         env=os.environ | {"KERAS_BACKEND": BACKEND},
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert process.returncode == 0, process.stderr[-3000:]
     return json.loads(process.stdout.splitlines()[-1])

@@ -194,6 +194,7 @@ def test_verdicts_and_messages_are_those_of_the_next_backend(tmp_path):
         cwd=ROOT,
         env=os.environ | {"KERAS_BACKEND": there},
         check=True,
+        timeout=300,
     )
     theirs, ours = json.loads(out.read_text()), verdicts()
     assert theirs.keys() == ours.keys()

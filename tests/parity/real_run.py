@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ WORKING = "jax" if "jax" in INSTALLED else INSTALLED[0]
 BROKEN = next(backend for backend in BACKENDS[::-1] if backend != WORKING)
 # The subject that hangs takes all of it.
 TIMEOUT = 20
+# Seconds in which the command has come to that subject, and has ended when it is interrupted.
+PATIENCE = 300
 
 _MODULE = """
 import os
@@ -155,6 +158,8 @@ def real_run() -> RealRun:
         *("--json", "out.json", "--junit", "out.xml", "--markdown", "out.md"),
     ]
     options = {"cwd": folder, "env": environment, "text": True, "stdin": subprocess.DEVNULL}
+    # A shell's background job inherits that Ctrl-C is ignored, and would hand that on.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         # It is interrupted before the limit, however slow the machine is.
         [*command, "--timeout", "3600"],
@@ -164,6 +169,9 @@ def real_run() -> RealRun:
         start_new_session=True,
         **options,
     ) as first:
+        signal.signal(signal.SIGINT, handler)
+        limit = threading.Timer(PATIENCE, os.killpg, [first.pid, signal.SIGKILL])
+        limit.start()
         lines = []
         for line in first.stderr:
             lines.append(line)
@@ -172,11 +180,12 @@ def real_run() -> RealRun:
         before = _marked(mark)
         os.killpg(first.pid, signal.SIGINT)
         lines += first.stderr
+        limit.cancel()
     after = _marked(mark)
     # Python's own may be there, for what the workers imported.
     left = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
     command += ["--timeout", str(TIMEOUT)]
-    second = subprocess.run(command, capture_output=True, timeout=400, check=False, **options)
+    second = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, **options)
     return RealRun(
         folder,
         before,
