@@ -17,7 +17,8 @@ STEPS, BATCH, LENGTH, CHANNELS, CLASSES = 4, 8, 8, 4, 3
 RATE = 0.05
 
 if __name__ == "__main__" and os.environ["KERAS_BACKEND"] == "jax":
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=4"
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402

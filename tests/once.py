@@ -1,4 +1,4 @@
-"""A mark for tests that start processes of their own."""
+"""A mark for tests that are long and nothing to the backend that they run beside."""
 
 import keras
 import pytest
@@ -6,8 +6,9 @@ import pytest
 from keras_convkit.workers import BACKENDS, is_installed
 
 INSTALLED = [backend for backend in BACKENDS if is_installed(backend)]
-# The suite runs once a backend. The last one, torch, is through first: it compiles nothing.
+# The suite runs once a backend. These tests start processes that choose their backends themselves,
+# or ask nothing of one. The last backend, torch, is through first: it compiles nothing.
 ONCE = pytest.mark.skipif(
     keras.backend.backend() != INSTALLED[-1],
-    reason=f"starts processes that choose their backends themselves, once: beside {INSTALLED[-1]}",
+    reason=f"has nothing to do with the backend of this process: runs beside {INSTALLED[-1]}",
 )

@@ -14,6 +14,7 @@ from keras_convkit.lowering import dispatch, limits, preference, table
 from keras_convkit.lowering.case import Case, case_of, device_of
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import to_numpy
+from tests.once import ONCE
 
 BACKENDS = ("tensorflow", "jax", "torch")
 ENGINES = {"tensorflow": ("tensorflow", "xla"), "jax": ("xla",), "torch": ("torch",)}
@@ -88,6 +89,7 @@ def ids(rows):
     return [f"{i}-{row.operation}-{row.formulation}" for i, row in enumerate(rows)]
 
 
+@ONCE
 @pytest.mark.parametrize("position", range(len(table.TABLE)), ids=ids(table.TABLE))
 def test_every_row_is_reached(position, cases):
     def takes(row, case):
@@ -108,6 +110,7 @@ def test_every_row_is_reached(position, cases):
     }
 
 
+@ONCE
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=ids(limits.LIMITS))
 def test_every_limit_excludes_something(limit, cases):
     excluded = [case for case in cases if limit.excludes(limit.formulation, case)]
@@ -118,6 +121,7 @@ def test_every_limit_excludes_something(limit, cases):
         assert limit.formulation not in (table.first(case), table.first(case, limit.formulation))
 
 
+@ONCE
 def test_every_case_has_a_formulation(cases):
     for case in cases:
         assert table.first(case) in FORMULATIONS[case.operation], case
@@ -133,6 +137,7 @@ def test_the_table_knows_every_formulation_and_no_other():
     assert {row.operation for row in table.TABLE} == set(FORMULATIONS)
 
 
+@ONCE
 def test_a_gpu_takes_the_native_operation_where_it_can(cases):
     for case in cases:
         if case.device == "gpu" and limits.can("native", case) and case.operation != "upsample":
@@ -140,6 +145,7 @@ def test_a_gpu_takes_the_native_operation_where_it_can(cases):
             assert table.first(case) == "native" or (strided and case.backend == "tensorflow"), case
 
 
+@ONCE
 def test_an_export_takes_the_native_operation_where_it_can(cases):
     exported = [case for case in cases if case.exported]
     assert {case.backend for case in exported} == {"jax", "torch"}

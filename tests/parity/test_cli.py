@@ -18,6 +18,8 @@ from keras_convkit.workers import BACKENDS
 from tests.once import INSTALLED, ONCE
 from tests.parity.outcomes import fake_worker
 
+pytestmark = ONCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -315,7 +317,6 @@ def _environment():
     return environment | {"PYTHONPATH": str(ROOT)}
 
 
-@ONCE
 @pytest.mark.parametrize("backend", INSTALLED)
 def test_the_command_starts_where_only_one_backend_is_installed(backend):
     code = _ONLY_ONE.format(hidden=set(BACKENDS) - {backend})
@@ -326,7 +327,6 @@ def test_the_command_starts_where_only_one_backend_is_installed(backend):
     assert done.stdout.startswith("keras-convkit ")
 
 
-@ONCE
 @pytest.mark.skipif(
     not os.environ.get("KERAS_CONVKIT_LONG"), reason="the whole command is a step of CI by itself"
 )

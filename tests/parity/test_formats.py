@@ -10,6 +10,9 @@ import pytest
 
 from keras_convkit.parity.reports import document, junit, markdown
 from keras_convkit.parity.verdicts import Verdict
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 SCHEMA = json.loads(document.SCHEMA_FILE.read_text())
 OUTCOMES = pytest.mark.parametrize("which", ["good", "bad", "wrong"])

@@ -13,6 +13,9 @@ from keras_convkit.extras import MissingExtraError
 from keras_convkit.parity.differences import difference
 from keras_convkit.parity.reports import report, shapes
 from keras_convkit.parity.verdicts import Cell, Verdict
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 EMPTY_ELEMENTS = {"meta", "link", "br"}
 
