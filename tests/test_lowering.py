@@ -16,9 +16,11 @@ from keras_convkit.lowering import (
     grouped,
     layout,
     limits,
+    multiply_adds,
     padding,
     phases,
     products,
+    table,
     taps,
     threaded,
 )
@@ -158,6 +160,9 @@ def takes(operation, name, description, channels):
     if name == "threaded":
         flat = description.rank == 2 and set(description.strides) == {1}
         return flat and description.groups == 1 and keras.backend.backend() == "jax"
+    if name == "multiply_adds":
+        flat = set(description.strides) == {1} and description.groups > 1
+        return flat and keras.backend.backend() == "jax"
     if name == "as_image":
         return description.rank == 1
     if name == "pointwise":
@@ -483,14 +488,33 @@ def test_threaded_derivatives_are_those_of_the_native_operation(
     window, data_format, samples, monkeypatch
 ):
     """Backward, twice, and of a batch, with the weights' gradient of so many samples at a time."""
-    if keras.backend.backend() != "jax":
-        return  # No other backend uses it.
-    import jax
-
     monkeypatch.setattr(threaded, "_samples", lambda n, numbers: samples)
     size, options = WINDOWS[window]
     description = convolution(2, size, data_format, **options)
     x, kernel = draw(shape_of((7, 6), 3, data_format, batch=4), (*size, 3, 4))
+    assert_derivatives_of_the_native_operation("threaded", description, x, kernel)
+
+
+@pytest.mark.parametrize("many", [table.MANY_WEIGHTS, 20], ids=["both-ways", "wide-backwards"])
+@every_format
+@pytest.mark.parametrize("window", [*WINDOWS, "1d", "3d"])
+def test_multiply_adds_derivatives_are_those_of_the_native_operation(
+    window, data_format, many, monkeypatch
+):
+    """Backward, twice, and of a batch; with more filters than channels also the wide way back."""
+    monkeypatch.setattr(multiply_adds, "MANY_WEIGHTS", many)
+    others = {"1d": ((4,), {"padding": "causal"}), "3d": ((2, 1, 2), {"padding": "same"})}
+    size, options = {**WINDOWS, **others}[window]
+    lengths = (7, 6, 5)[: len(size)]
+    description = convolution(len(size), size, data_format, groups=3, **options)
+    x, kernel = draw(shape_of(lengths, 6, data_format, batch=4), (*size, 2, 12))
+    assert_derivatives_of_the_native_operation("multiply_adds", description, x, kernel)
+
+
+def assert_derivatives_of_the_native_operation(name, description, x, kernel):
+    if keras.backend.backend() != "jax":
+        return  # No other backend uses it.
+    import jax
 
     def every_derivative(formulation):
         def f(x, kernel):
@@ -514,7 +538,7 @@ def test_threaded_derivatives_are_those_of_the_native_operation(
         return jax.tree.leaves(jax.jit(all_of_them)(x, kernel))
 
     formulations = dispatch.FORMULATIONS["conv"]
-    ours, expected = map(every_derivative, (formulations["threaded"], formulations["native"]))
+    ours, expected = map(every_derivative, (formulations[name], formulations["native"]))
     assert len(ours) == len(expected) == 8
     for one, other in zip(ours, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
@@ -527,7 +551,8 @@ def test_threaded_takes_as_many_samples_as_are_enough(monkeypatch):
     assert threaded._samples(8, 1000) == 1
 
 
-def test_forward_mode_has_to_ask_for_the_native_operation(monkeypatch):
+@pytest.mark.parametrize("groups", [1, 4])
+def test_forward_mode_has_to_ask_for_the_native_operation(groups, monkeypatch):
     """As the README says: JAX differentiates what has a gradient of its own backward alone."""
     if keras.backend.backend() != "jax":
         return
@@ -535,8 +560,8 @@ def test_forward_mode_has_to_ask_for_the_native_operation(monkeypatch):
 
     # On one core the native operation is the choice as well.
     monkeypatch.setattr(case, "on_one_core", lambda: False)
-    x, kernel = draw((2, 64, 64, 16), (3, 3, 16, 2))
-    description = convolution(2, 3)
+    x, kernel = draw((2, 64, 64, 16), (3, 3, 16 // groups, 4))
+    description = convolution(2, 3, groups=groups)
 
     def tangent():
         return jax.jvp(lambda x: dispatch.conv(x, kernel, description), (x,), (x,))[1]
@@ -544,7 +569,7 @@ def test_forward_mode_has_to_ask_for_the_native_operation(monkeypatch):
     with pytest.raises(TypeError, match="forward-mode"):
         tangent()
     with lowering.prefer(conv="native"):
-        assert tangent().shape == (2, 62, 62, 2)
+        assert tangent().shape == (2, 62, 62, 4)
 
 
 def test_chunks_divide_the_batch_where_one_near_does():
@@ -807,6 +832,9 @@ SPREADING = {
     "planes": ("depthwise_conv", (4, 5, 6), (3, 2, 2, 2, 2), {"padding": 1, "dilation_rate": 2}),
     "pointwise": ("conv", (9,), (1, 2, 3), {"padding": 2, "strides": 2}),
     "threaded": ("conv", (6, 7), (3, 2, 2, 3), {"padding": "same", "dilation_rate": (1, 2)}),
+    "multiply_adds": (
+        "conv", (6, 7), (3, 2, 1, 4), {"padding": "same", "dilation_rate": (1, 2), "groups": 2}
+    ),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
     ),

@@ -85,6 +85,10 @@ class Case(NamedTuple):
         return math.prod(self.description.kernel_size)
 
     @property
+    def weights_a_filter(self) -> int:
+        return self.taps * self.channels // self.description.groups
+
+    @property
     def phases(self) -> int:
         """The number of convolutions that a transposed one is taken apart into."""
         return math.prod(map(min, self.description.strides, self.description.kernel_size))

@@ -12,6 +12,7 @@ from keras_convkit.lowering import (
     grouped,
     layout,
     limits,
+    multiply_adds,
     native,
     phases,
     planes,
@@ -114,6 +115,10 @@ def _conv_a_group(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.one_conv_a_group(x, kernel, convolution, dense=_conv)
 
 
+def _conv_as_multiply_adds(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return multiply_adds.conv(x, kernel, convolution, wide=_conv_a_group)
+
+
 def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.as_depthwise(x, kernel, convolution, depthwise=_depthwise_conv)
 
@@ -148,6 +153,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "products": products.conv,
         "pointwise": pointwise.product,
         "threaded": threaded.conv,
+        "multiply_adds": _conv_as_multiply_adds,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,

@@ -39,6 +39,8 @@ class Row(NamedTuple):
 MANY = 64
 # A sum of so many taps is worth two copies, so that it isn't computed once more for each reader.
 SEVERAL = 25
+# A grouped filter of more weights than this is slower as multiply-adds than as a convolution.
+MANY_WEIGHTS = 96
 # Fewer numbers than this are through before their operations are called.
 MANY_NUMBERS = 2**16
 # Fewer than this are convolved in one thread before others have started.
@@ -90,6 +92,13 @@ TABLE = (
     Row(
         "conv", "xla", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the rows of depthwise_conv know better",
+    ),
+    Row(
+        "conv", "xla", "cpu",
+        lambda case: case.grouped and case.weights_a_filter <= MANY_WEIGHTS
+        and case.numbers >= MANY_NUMBERS_CONVOLVED, "multiply_adds",
+        "XLA fuses and vectorizes them: for 8 groups of 8 channels 2.4 and 1.5 times faster than "
+        "one_conv_a_group, channels_first 1.9 and 1.2; for 32 groups of 4 6 times forward",
     ),
     Row(
         "conv", "xla", "cpu", lambda case: case.grouped, "one_conv_a_group",

@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_convkit.description import Convolution
 from keras_convkit.input_checks import Shape, static_shape
+from keras_convkit.lowering.barrier import barrier
 from keras_convkit.lowering.layout import spatial_slice
 from keras_convkit.lowering.padding import pad_to_valid
 
@@ -51,26 +52,8 @@ def depthwise_between_barriers(x: Any, kernel: Any, convolution: Convolution) ->
     Into what stands in front it fuses the sum of the taps' input gradients, in whatever order of
     the axes it is read there.
     """
-    y = depthwise_summed_in_parts(_barrier(x, kernel), kernel, convolution)
-    return _barrier(y, kernel)
-
-
-def _barrier(x: Any, kernel: Any) -> Any:
-    """`x`, by a choice between two ways to it: XLA fuses nothing across a choice.
-
-    It would see through one between equal ways, and one that it can make itself. Each is right,
-    whichever number the kernel begins with.
-    """
-    usual = ops.logical_not(ops.isnan(ops.reshape(kernel, (-1,))[0]))
-    return ops.switch(ops.cast(usual, "int32"), (_itself, _times), x, ops.cast(usual, x.dtype))
-
-
-def _itself(x: Any, one: Any) -> Any:
-    return x
-
-
-def _times(x: Any, one: Any) -> Any:
-    return x * one
+    y = depthwise_summed_in_parts(barrier(x, kernel), kernel, convolution)
+    return barrier(y, kernel)
 
 
 def _sum_over_taps(x: Any, kernel: Any, convolution: Convolution, spread: Spread) -> Any:

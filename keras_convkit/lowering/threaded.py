@@ -15,36 +15,20 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes
-from keras_convkit.geometry import Pair
 from keras_convkit.lowering import layout
 from keras_convkit.lowering.layout import cut, spatial_slice
 from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.window import Window
 
 AXES = SpatialAxes(2, "channels_last")
 # As many numbers as the factors of one product have at most, so that they stay in the cache: 16 MiB
 # in all. Of fewer samples at a time a product is too small for all threads.
 ENOUGH = 2**22
-
-
-class Window(NamedTuple):
-    """A window of stride 1 over an image of `channels_last`, padded by zeros."""
-
-    dilation: tuple[int, ...]
-    amounts: tuple[Pair, ...]
-
-    def back(self, size: Sequence[int]) -> Window:
-        """The window of the input's gradient over the output's; `size` is the kernel's."""
-        reaches = [(k - 1) * d for k, d in zip(size, self.dilation, strict=True)]
-        amounts = tuple(
-            (e - before, e - after)
-            for e, (before, after) in zip(reaches, self.amounts, strict=True)
-        )
-        return Window(self.dilation, amounts)
 
 
 def conv(x: Any, kernel: Any, convolution: Convolution) -> Any:

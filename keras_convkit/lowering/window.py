@@ -1,0 +1,24 @@
+"""The window of a convolution of stride 1, for formulations that write its gradient out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from keras_convkit.geometry import Pair
+
+
+class Window(NamedTuple):
+    """A window of stride 1 over an input that is padded by zeros."""
+
+    dilation: tuple[int, ...]
+    amounts: tuple[Pair, ...]
+
+    def back(self, size: Sequence[int]) -> Window:
+        """The window of the input's gradient over the output's; `size` is the kernel's."""
+        reaches = [(k - 1) * d for k, d in zip(size, self.dilation, strict=True)]
+        amounts = tuple(
+            (e - before, e - after)
+            for e, (before, after) in zip(reaches, self.amounts, strict=True)
+        )
+        return Window(self.dilation, amounts)
