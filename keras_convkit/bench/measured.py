@@ -73,21 +73,23 @@ def measure(workload: Workload, seconds: float, send: Send) -> None:
 
 
 def compare(samples: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Returns medians, their ratio and the number of samples.
+    """Returns medians, the ratio with its interval, and the number of samples.
 
     Args:
         samples: Those of "ours" and, where there are any, of "built_in", in pairs.
 
     Returns:
-        `built_in` and `ours`, `ratio`, which is the median of built-in by ours, and `pairs`. None
-        stands for what there isn't.
+        `built_in` and `ours`, `ratio`, which is the median of built-in by ours, its `interval`, and
+        `pairs`. None stands for what there isn't.
     """
     ours, built_in = samples["ours"], samples.get("built_in")
+    # A compilation can be too short to tell.
+    told = built_in and min(ours) > 0
     return {
         "built_in": statistics.median(built_in) if built_in else None,
         "ours": statistics.median(ours),
-        # A compilation can be too short to tell.
-        "ratio": timing.median_ratio(built_in, ours) if built_in and min(ours) > 0 else None,
+        "ratio": timing.median_ratio(built_in, ours) if told else None,
+        "interval": timing.ratio_interval(built_in, ours) if told else None,
         "pairs": len(ours),
     }
 

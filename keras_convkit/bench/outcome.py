@@ -85,6 +85,7 @@ class Outcome:
                 statistics.median(built_in),
                 statistics.median(ours),
                 timing.median_ratio(built_in, ours),
+                timing.ratio_interval(built_in, ours),
                 len(ours),
             )
         return run.comparisons.get(name, {}).get(quantity)

@@ -14,7 +14,9 @@ The JSON document is one object:
   `quantity` (`"forward"`, `"gradients"`, for a model `"prediction"` or `"training step"`, each also
   followed by `" compile"` or `" memory"`); `built_in` and `ours` (medians in seconds, or bytes;
   `built_in` is null where there is none); `ratio` (the median of built-in by ours, pair by pair:
-  over 1, ours takes less); `pairs`; `limit_fraction` (of a workload's time: the share of the
+  over 1, ours takes less); `interval` (two numbers that have the median of the ratios of such pairs
+  between them with a probability of 95% at least, or null: compile times and memory have none, nor
+  have fewer than 6 pairs); `pairs`; `limit_fraction` (of a workload's time: the share of the
   machine's limit that ours reaches); `refused` (why there is no built-in side, or `""`).
 - `models`: objects with `backend`, `name`, `quantity` and `by_yardstick`: ours on that backend by
   built-in TensorFlow, both in the same rounds.

@@ -30,12 +30,15 @@ class Comparison(NamedTuple):
         built_in: The median of the built-in one, in seconds or bytes, or None.
         ours: The same of ours.
         ratio: The median of built-in by ours: over 1, ours takes less.
+        interval: That of `timing.ratio_interval`, or None: of one sample there is none, so that
+            compile times and memory have none.
         pairs: The number of samples of each.
     """
 
     built_in: float | None
     ours: float
     ratio: float | None
+    interval: tuple[float, float] | None
     pairs: int
 
 
@@ -216,7 +219,9 @@ class _Desk:
                 run.work[name] = Work(**content)
             case "comparison":
                 own = run.comparisons.setdefault(name, {})
-                own[event["quantity"]] = Comparison(**content)
+                # JSON has lists only.
+                interval = content["interval"] and tuple(content["interval"])
+                own[event["quantity"]] = Comparison(**{**content, "interval": interval})
             case "samples":
                 turns = run.turns.setdefault((name, event["quantity"]), [])
                 turns.append(Turn(**content))

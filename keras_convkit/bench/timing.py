@@ -17,6 +17,7 @@ LEAST_PAIRS = 7
 FEWEST_PAIRS = 3
 MOST_PAIRS = 101
 _PATIENCE = 3
+CONFIDENCE = 0.95
 # A sample shorter than this would measure the clock, and what else the machine does, too.
 _LEAST_SAMPLE = 500e-6
 
@@ -58,7 +59,47 @@ def time_pairs(
 
 def median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
     """Returns the median of the ratio of each pair."""
-    return statistics.median(a / b for a, b in zip(numerators, denominators, strict=True))
+    return statistics.median(_ratios(numerators, denominators))
+
+
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float]
+) -> tuple[float, float] | None:
+    """Returns an interval that covers the median of the pairs' ratios with `CONFIDENCE`, at least.
+
+    Of n independent ratios, so many as Bin(n, 1/2) lie below the median of their distribution,
+    whichever that is. So the k-th smallest and the k-th largest have it between them with a
+    probability of 1 - 2 P(Bin(n, 1/2) < k); k is the largest for which that suffices (David and
+    Nagaraja, Order Statistics, 3rd edition, section 7.1).
+
+    The two ends tell how far the ratios of one process scatter. What differs from one process to
+    the next, such as where arrays lie in memory, is the same in all of them.
+
+    Args:
+        numerators: One sample of each pair.
+        denominators: The other.
+
+    Returns:
+        The two ends, or None for fewer than 6 pairs, where not even the smallest and the largest
+        ratio suffice.
+    """
+    ratios = sorted(_ratios(numerators, denominators))
+    rank = _interval_rank(len(ratios))
+    return (ratios[rank - 1], ratios[-rank]) if rank else None
+
+
+def _ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
+
+
+def _interval_rank(number: int) -> int:
+    """Returns the k of `ratio_interval`, or 0."""
+    rank, fewer = 0, 1
+    # `fewer` of 2**number equally likely outcomes have at most `rank` ratios below the median.
+    while 2 * fewer / 2**number <= 1 - CONFIDENCE:
+        rank += 1
+        fewer += math.comb(number, rank)
+    return rank
 
 
 def _continues(rounds: int, spent: float, budget: float, fewest: int) -> bool:

@@ -61,8 +61,9 @@ for line in sys.stdin:
         send("work", multiply_adds=1000000, bytes=1000, weighted=True)
         for quantity, ratio in (("forward", 2.0), ("gradients", 0.5)):
             found = dict(built_in=ratio / 1e3, ours=1e-3, ratio=ratio)
-            send("comparison", quantity=quantity, **found, pairs=7)
-            send("comparison", quantity=quantity + " compile", **found, pairs=1)
+            interval = [ratio - 0.1, ratio + 0.1]
+            send("comparison", quantity=quantity, **found, interval=interval, pairs=7)
+            send("comparison", quantity=quantity + " compile", **found, interval=None, pairs=1)
     elif do == "time":
         for quantity in ("prediction", "training step"):
             slow = 4.0 if backend == "tensorflow" else 1.0
@@ -101,6 +102,8 @@ def test_good_workers(run):
     assert len(results(document, quantity="forward")) == 3 * len(BACKENDS)
     (one,) = results(document, backend="jax", name="cropping1d", quantity="gradients")
     assert one["ratio"] == 0.5 and one["pairs"] == 7 and one["refused"] == ""
+    assert one["interval"] == [0.4, 0.6]
+    assert results(document, quantity="gradients compile")[0]["interval"] is None
     # Three times a million multiply-adds at 1e11 a second, by a thousandth of a second.
     assert one["limit_fraction"] == pytest.approx(0.03)
     assert "torch: geometric means: forward 2.00, gradients 0.50" in texts.out
@@ -119,6 +122,7 @@ def test_whole_models_are_held_against_tensorflow(run):
     assert {each["by_yardstick"] for each in models.values()} == {0.5}
     (one,) = results(document, backend="jax", quantity="prediction")
     assert one["ratio"] == 0.5 and one["pairs"] == 2 * runner.ROUNDS
+    assert one["interval"] == [0.5, 0.5]
     order = re.findall(r"\d+/15 (\w+): MobileNetV2: round (\d)", texts.err)
     assert order == [(backend, str(n + 1)) for n in range(runner.ROUNDS) for backend in BACKENDS]
 
@@ -217,13 +221,13 @@ def outcome():
     for name, ours in (("conv2d-3x3", 0.001), ("cropping2d", 0.004)):
         whole.work[name] = Work(0, 1_000_000, False)
         whole.comparisons[name] = {
-            quantity: Comparison(0.002, ours, 0.002 / ours, 9)
+            quantity: Comparison(0.002, ours, 0.002 / ours, None, 9)
             for quantity in ("forward", "gradients")
         }
     whole.turns["ResNet50", "prediction"] = [Turn([4.0, 2.0, 3.0], [1.0, 1.0, 3.0])]
     half = BackendRun("jax", "done", versions={"jax": "0.1"})
     half.limits = {"multiply_adds": 2e9, "bytes": 0.5e9}
-    half.comparisons["conv2d-3x3"] = {"forward": Comparison(None, 0.003, None, 9)}
+    half.comparisons["conv2d-3x3"] = {"forward": Comparison(None, 0.003, None, None, 9)}
     half.refused["conv2d-3x3", "forward"] = "a | b"
     half.failed["cropping2d"] = "boom"
     half.turns["ResNet50", "prediction"] = [Turn([9.0], [6.0])]
@@ -254,7 +258,12 @@ def test_arithmetic_of_an_outcome(outcome):
     spread = outcome.spread("conv2d-3x3", "forward")
     assert spread.ours == pytest.approx(3.0) and spread.built_in is None
     assert outcome.spread("cropping2d", "forward") == (None, None)
-    assert outcome.comparison(whole, "ResNet50", "prediction") == (3.0, 1.0, 2.0, 3)
+    assert outcome.comparison(whole, "ResNet50", "prediction") == (3.0, 1.0, 2.0, None, 3)
+    half.turns["ResNet50", "prediction"] += [
+        Turn([3.0, 4.0, 5.0], [1.0] * 3),
+        Turn([6.0] * 2, [1.0] * 2),
+    ]
+    assert outcome.comparison(half, "ResNet50", "prediction").interval == (1.5, 6.0)
     assert outcome.by_yardstick(half, "ResNet50", "prediction") == 6.0 / 3.0
     assert outcome.by_yardstick(half, "ResNet50", "training step") is None
     assert outcome.faults == ["jax, cropping2d: boom"]

@@ -67,8 +67,23 @@ def test_a_small_workload_is_measured_on_both_sides(counted):
         assert 0 < comparison["ours"] < 60 and 0 < comparison["built_in"] < 60
         assert comparison["ratio"] > 0
         assert (f"{quantity} compile" in found) == COMPILES
+        for kind in ("compile", "memory"):
+            assert found.get(f"{quantity} {kind}", {"interval": None})["interval"] is None
     samples = sum(found[quantity]["pairs"] for quantity in calls.QUANTITIES)
     assert min(counted.values()) > samples
+
+
+def test_a_comparison_has_an_interval_where_a_ratio_can_be_told():
+    built_in, ours = [4.0, 6.0, 8.0, 2.0, 10.0, 12.0, 3.0], [2.0] * 7
+    assert measured.compare({"built_in": built_in, "ours": ours}) == {
+        "built_in": 6.0, "ours": 2.0, "ratio": 3.0, "interval": (1.0, 6.0), "pairs": 7,
+    }  # fmt: skip
+    for samples in (
+        {"ours": ours},
+        {"built_in": [1.0], "ours": [1.0]},
+        {"built_in": built_in, "ours": [0.0] * 7},
+    ):
+        assert measured.compare(samples)["interval"] is None
 
 
 def test_a_large_enough_workload_has_a_peak_memory():
@@ -107,6 +122,7 @@ def test_what_keras_refuses_is_timed_alone(name, reason, counted):
     assert counted["built_in"] == 0 < counted["ours"]
     for comparison in sent.quantities().values():
         assert comparison["built_in"] is None and comparison["ratio"] is None
+        assert comparison["interval"] is None
         assert comparison["ours"] is not None
 
 

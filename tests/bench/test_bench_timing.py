@@ -1,5 +1,8 @@
 """Pairs, ratios and budgets, by a clock that tests wind themselves."""
 
+import math
+import random
+
 import pytest
 
 from keras_convkit.bench import timing
@@ -77,3 +80,45 @@ def test_the_ratio_is_that_of_pairs_and_not_of_medians():
     assert timing.median_ratio([1.0, 1.0, 8.0], [2.0, 4.0, 2.0]) == 0.5
     with pytest.raises(ValueError):
         timing.median_ratio([1.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rank"),
+    # As in the tables of textbooks for 95%; beyond them, that of the sign test.
+    [
+        (6, 1),
+        (7, 1),
+        (8, 1),
+        (9, 2),
+        (12, 3),
+        (14, 3),
+        (15, 4),
+        (17, 5),
+        (20, 6),
+        (25, 8),
+        (101, 41),
+    ],
+)
+def test_an_interval_lies_between_order_statistics(pairs, rank):
+    ratios = random.Random(0).sample(range(1, pairs + 1), pairs)
+    numerators = [2.0 * ratio for ratio in ratios]
+    assert timing.ratio_interval(numerators, [2.0] * pairs) == (rank, pairs + 1 - rank)
+
+
+def test_fewer_than_six_pairs_have_no_interval():
+    for pairs in range(6):
+        assert timing.ratio_interval([1.0] * pairs, [2.0] * pairs) is None
+    with pytest.raises(ValueError):
+        timing.ratio_interval([1.0] * 7, [2.0] * 8)
+
+
+@pytest.mark.parametrize(("pairs", "covered"), [(6, 0.969), (7, 0.984), (9, 0.961), (25, 0.957)])
+def test_an_interval_covers_the_median_as_often_as_it_says(pairs, covered):
+    # Times of a machine that is now and then slow are skewed; the median of the ratios is 1.25.
+    draw, trials = random.Random(0), 4000
+    found = 0
+    for _ in range(trials):
+        ratios = [1.25 * math.exp(draw.expovariate(1) - math.log(2)) for _ in range(pairs)]
+        low, high = timing.ratio_interval(ratios, [1.0] * pairs)
+        found += low <= 1.25 <= high
+    assert found / trials == pytest.approx(covered, abs=0.01)
