@@ -7,7 +7,7 @@ The JSON document is one object:
   the timing of a workload), `environment` (name to version or description).
 - `limits`: what the machine can do a second, `multiply_adds` and `bytes`.
 - `backends`: objects with `name`, `status` (`"done"` or `"missing"`), `reason` (`""` where done),
-  `versions` (package to version), `seconds`, and `limits` as measured on it.
+  `versions` (package to version), `seconds` (of the first look), and `limits` as measured on it.
 - `workloads`: objects with `name`, `layer`, `peer` (the built-in layer), `shape`, `config`,
   `volume`.
 - `results`: one object a comparison, with `backend`; `name` (a workload or a whole model);
@@ -20,6 +20,11 @@ The JSON document is one object:
   machine's limit that ours reaches); `refused` (why there is no built-in side, or `""`).
 - `models`: objects with `backend`, `name`, `quantity` and `by_yardstick`: ours on that backend by
   built-in TensorFlow, both in the same rounds.
+- `floor`: a ratio; what was under it has been measured again.
+- `below`: one object for each time with such a ratio, the lowest first, with `backend`, `name`,
+  `quantity`, `first` and `second` (`built_in`, `ours`, `ratio`, `interval` and `pairs`, as in
+  `results`; `second` is null where nothing could be measured again), `reason` (why not, or `""`),
+  and `verdict`: `"both times"`, `"the first time only"` or `"not looked at again"`.
 """
 
 from __future__ import annotations
@@ -31,8 +36,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_convkit.bench import applications
-from keras_convkit.bench.outcome import QUANTITIES, YARDSTICK, Outcome
+from keras_convkit.bench.outcome import QUANTITIES, YARDSTICK, Low, Outcome, Verdict
 from keras_convkit.bench.runner import ROUNDS, BackendRun, Comparison
+from keras_convkit.bench.timing import CONFIDENCE
 from keras_convkit.bench.workloads import WORKLOADS
 from keras_convkit.files import write_text
 
@@ -46,9 +52,9 @@ def write_json(path: Path, outcome: Outcome) -> None:
     write_text(path, json.dumps(as_json(outcome), indent=2, allow_nan=False) + "\n")
 
 
-def write_markdown(path: Path, outcome: Outcome, floor: float, picture: str = "") -> None:
+def write_markdown(path: Path, outcome: Outcome, picture: str = "") -> None:
     """Writes the page, atomically; the arguments are those of `as_markdown`."""
-    write_text(path, as_markdown(outcome, floor, picture))
+    write_text(path, as_markdown(outcome, picture))
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -102,6 +108,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             for quantity in applications.QUANTITIES
             if (model, quantity) in run.turns
         ],
+        "floor": outcome.floor,
+        "below": [
+            {
+                **low._asdict(),
+                "first": low.first._asdict(),
+                "second": low.second and low.second._asdict(),
+            }
+            for low in outcome.below()
+        ],
     }
 
 
@@ -118,12 +133,11 @@ def _results(outcome: Outcome, run: BackendRun) -> Iterable[tuple[str, str, Comp
                         yield name, quantity + kind, found
 
 
-def as_markdown(outcome: Outcome, floor: float, picture: str = "") -> str:
+def as_markdown(outcome: Outcome, picture: str = "") -> str:
     """Returns the page.
 
     Args:
         outcome: What the benchmark gave.
-        floor: Ratios under it are listed.
         picture: Where the picture lies, seen from the page.
     """
     ran = [run for run in outcome.runs if run.status == "done"]
@@ -139,7 +153,7 @@ def as_markdown(outcome: Outcome, floor: float, picture: str = "") -> str:
         parts += [f"![Built-in by ours, workload by workload]({picture})"]
     if outcome.models:
         parts += ["## Whole models", *_models(outcome, ran)]
-    parts += [f"## Under {floor:g}", *_below(outcome, floor)]
+    parts += [f"## Under {outcome.floor:g}", *_below(outcome)]
     if outcome.faults:
         parts += ["## Failed", "\n".join(f"- {fault}" for fault in outcome.faults)]
     for run in ran:
@@ -176,6 +190,10 @@ def _header(outcome: Outcome) -> list[str]:
         "temporaries and results need at their peak, by the backend's own books. «Limit» is the "
         "share of the machine's limit, of arithmetic or of memory, that ours reaches; in caches it "
         "can be over 100%. «–» stands for what is not there.",  # noqa: RUF001  (as `_NONE`)
+        "An interval has the median of the ratios of such pairs between its ends with a "
+        f"probability of {100 * CONFIDENCE:g}% at least, whatever their distribution; fewer than 6 "
+        "pairs have none. It tells how far the pairs of one process scatter, and not how far "
+        "processes differ. The JSON document has that of every ratio.",
     ]
 
 
@@ -230,14 +248,46 @@ def _models(outcome: Outcome, runs: Sequence[BackendRun]) -> list[str]:
     ]
 
 
-def _below(outcome: Outcome, floor: float) -> list[str]:
-    rows = [[*each[:3], ratio(each.ratio)] for each in outcome.below(floor)]
-    if not rows:
+def _below(outcome: Outcome) -> list[str]:
+    found = outcome.below()
+    if not found:
         return ["Nothing."]
-    return [
-        "Where ours takes longer than that, the worst first.",
-        _table(["backend", "workload or model", "quantity", "built-in / ours"], rows),
+    parts = [
+        "Where ours takes longer than that, the worst first: built-in by ours, with intervals. "
+        "All of it was measured a second time, in another process. Of so many ratios some are low "
+        "by chance, and those are higher the next time; the other tables have the first look's "
+        "figures alone, since a second one of the lowest only would favour ours."
     ]
+    headings = [
+        "backend", "workload or model", "quantity", "first look", "interval", "second look",
+        "interval",
+    ]  # fmt: skip
+    for verdict in Verdict:
+        rows = [_looks(low) for low in found if low.verdict is verdict]
+        if rows:
+            parts += [f"### {verdict.capitalize()}", _table(headings, rows)]
+        elif verdict is Verdict.BOTH:
+            parts += [f"### {verdict.capitalize()}", "Nothing."]
+    return parts
+
+
+def _looks(low: Low) -> list[str]:
+    second = low.second
+    return [
+        low.backend,
+        low.name,
+        low.quantity,
+        finely(low.first.ratio),
+        _interval(low.first),
+        finely(second.ratio) if second else low.reason or _NONE,
+        _interval(second) if second else _NONE,
+    ]
+
+
+def _interval(comparison: Comparison) -> str:
+    if comparison.interval is None:
+        return _NONE
+    return " to ".join(map(finely, comparison.interval))
 
 
 def _backend(outcome: Outcome, run: BackendRun) -> list[str]:
@@ -323,6 +373,11 @@ def ratio(value: float | None) -> str:
     if value is None:
         return _NONE
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def finely(value: float) -> str:
+    """A ratio near the floor, which two digits could show as the floor itself."""
+    return f"{value:.3f}"
 
 
 def percent(value: float | None) -> str:

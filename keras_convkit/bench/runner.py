@@ -3,17 +3,19 @@
 Backends come one after the other, since two at a time would share cores and caches. For each whole
 model they take turns, so that what one backend takes can be compared with what another takes.
 A worker that dies or hangs costs what it was asked for; the next question goes to a new one.
+
+`run` is the first look, at everything. `second_look` measures a part of it again.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from keras_convkit.workers import Event, Worker, is_installed, not_installed
 
@@ -88,14 +90,22 @@ class BackendRun:
     turns: dict[tuple[str, str], list[Turn]] = field(default_factory=dict)
 
 
-# Called before each step with the backend and what it does.
-Notify = Callable[[str, str], None]
+class Part(NamedTuple):
+    """What is measured again on one backend: names of workloads, and of whole models."""
+
+    backend: str
+    workloads: Sequence[str]
+    models: Sequence[str]
 
 
-def steps(backends: Sequence[str], workloads: Sequence[str], models: Sequence[str]) -> int:
-    """Returns how often `run` calls `notify`."""
-    installed = sum(map(is_installed, backends))
-    return installed * (1 + len(workloads) + len(models) * (1 + ROUNDS))
+class Progress(Protocol):
+    """Whoever wants to know how far it is."""
+
+    def expect(self, steps: int) -> None:
+        """Is told how many steps are to come, beyond those it knows of."""
+
+    def notify(self, backend: str, news: str) -> None:
+        """Is told, before each step, the backend and what it does."""
 
 
 def run(
@@ -106,7 +116,7 @@ def run(
     *,
     seconds: float,
     timeout: float,
-    notify: Notify = lambda backend, news: None,
+    progress: Progress,
 ) -> list[BackendRun]:
     """Runs workloads and models on backends.
 
@@ -117,7 +127,7 @@ def run(
         folder: Where the workers' standard error goes.
         seconds: The budget of a workload's timing, and that of a model in each round.
         timeout: Seconds after which a worker that doesn't answer is killed.
-        notify: Told about each step.
+        progress: Told about each step.
 
     Returns:
         One entry a backend. No fault of a worker raises an error here.
@@ -127,35 +137,77 @@ def run(
         desks = []
         for each in runs:
             if is_installed(each.backend):
-                desks.append(stack.enter_context(_Desk(each, folder, timeout, notify)))
+                desks.append(stack.enter_context(_Desk(each, folder, timeout, progress)))
             else:
                 each.status, each.reason = "missing", not_installed(each.backend)
+        progress.expect(len(desks) * (1 + _steps(workloads, models)))
         for desk in desks:
             desk.ask("machine's limits", do="limits")
-            for name in workloads:
-                desk.ask(name, do="workload", what=name, seconds=seconds)
-            desk.close()
-        for name in models:
-            for desk in desks:
-                desk.ask(name, news=f"{name}: compile", do="prepare", what=name)
-            for number in range(ROUNDS):
-                for desk in desks:
-                    news = f"{name}: round {number + 1} of {ROUNDS}"
-                    desk.ask(name, news=news, unless_failed=True, do="time", seconds=seconds)
+            desk.time_workloads(workloads, seconds)
+        _time_models(desks, models, seconds)
         for desk in desks:
-            desk.close()
             desk.run.status = "done"
     return runs
+
+
+def second_look(
+    parts: Sequence[Part],
+    folder: Path,
+    *,
+    seconds: float,
+    timeout: float,
+    progress: Progress,
+) -> list[BackendRun]:
+    """Measures parts of what `run` has measured again, in new workers.
+
+    These also have what differs from one process to the next, such as where arrays lie in memory.
+    The arguments are those of `run`, with `parts` for what it is given by name. Returns one entry a
+    part, without the machine's limits.
+    """
+    progress.expect(sum(_steps(part.workloads, part.models) for part in parts))
+    runs = [BackendRun(part.backend) for part in parts]
+    for run, part in zip(runs, parts, strict=True):
+        with _Desk(run, folder, timeout, progress, prefix="again: ") as desk:
+            desk.time_workloads(part.workloads, seconds)
+            _time_models([desk], part.models, seconds)
+        run.status = "done"
+    return runs
+
+
+def _steps(workloads: Sequence[str], models: Sequence[str]) -> int:
+    return len(workloads) + len(models) * (1 + ROUNDS)
+
+
+def _time_models(desks: Sequence[_Desk], models: Sequence[str], seconds: float) -> None:
+    """Lets the desks take turns with each model."""
+    for name in models:
+        for desk in desks:
+            desk.ask(name, news=f"{name}: compile", do="prepare", what=name)
+        for number in range(ROUNDS):
+            for desk in desks:
+                news = f"{name}: round {number + 1} of {ROUNDS}"
+                desk.ask(name, news=news, unless_failed=True, do="time", seconds=seconds)
+    for desk in desks:
+        desk.close()
 
 
 class _Desk:
     """Asks the workers of one backend, of which there is at most one."""
 
-    def __init__(self, run: BackendRun, folder: Path, timeout: float, notify: Notify) -> None:
+    def __init__(
+        self,
+        run: BackendRun,
+        folder: Path,
+        timeout: float,
+        progress: Progress,
+        *,
+        prefix: str = "",
+    ) -> None:
         self.run = run
         self._folder = folder
         self._timeout = timeout
-        self._notify = notify
+        self._progress = progress
+        self._prefix = prefix
         self._worker: Worker | None = None
 
     def __enter__(self) -> _Desk:
@@ -167,11 +219,17 @@ class _Desk:
             self._worker.stop("interrupted")
             self._worker.finish()
 
+    def time_workloads(self, names: Sequence[str], seconds: float) -> None:
+        """Asks about workloads; whole models are for another worker."""
+        for name in names:
+            self.ask(name, do="workload", what=name, seconds=seconds)
+        self.close()
+
     def ask(
         self, name: str, *, news: str = "", unless_failed: bool = False, **question: Any
     ) -> None:
         """Asks something about a workload or model and notes the answer."""
-        self._notify(self.run.backend, news or name)
+        self._progress.notify(self.run.backend, self._prefix + (news or name))
         if unless_failed and name in self.run.failed:
             return
         start = time.monotonic()

@@ -12,20 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_convkit.bench import applications
-from keras_convkit.bench.outcome import QUANTITIES, YARDSTICK, Outcome
-from keras_convkit.bench.report import milliseconds, percent, ratio
+from keras_convkit.bench.outcome import QUANTITIES, YARDSTICK, Low, Outcome, Verdict
+from keras_convkit.bench.report import finely, milliseconds, percent, ratio
 from keras_convkit.bench.runner import BackendRun
 
 
 class LiveProgress:
     """One line that shows what is being measured; a plain line a step outside a terminal."""
 
-    def __init__(self, console: Console, steps: int) -> None:
+    def __init__(self, console: Console) -> None:
         """Prepares the line.
 
         Args:
             console: Where it is shown.
-            steps: The number of steps.
         """
         self._console = console
         self._progress = Progress(
@@ -36,9 +35,9 @@ class LiveProgress:
             console=console,
             disable=not console.is_terminal,
         )
-        self._steps = steps
+        self._steps = 0
         self._done = 0
-        self._task = self._progress.add_task("", total=steps)
+        self._task = self._progress.add_task("", total=0)
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
@@ -52,6 +51,11 @@ class LiveProgress:
     ) -> None:
         self._progress.stop()
 
+    def expect(self, steps: int) -> None:
+        """Adds to the steps that there are."""
+        self._steps += steps
+        self._progress.update(self._task, total=self._steps)
+
     def notify(self, backend: str, news: str) -> None:
         """Shows the step that begins."""
         self._progress.update(
@@ -63,16 +67,16 @@ class LiveProgress:
             self._console.print(line, markup=False, highlight=False)
 
 
-def summary(outcome: Outcome, floor: float) -> Group:
+def summary(outcome: Outcome) -> Group:
     """Returns what is printed at the end."""
     ran = [run for run in outcome.runs if run.status == "done"]
-    parts = [_workloads(outcome, run, floor) for run in ran if outcome.workloads]
+    parts = [_workloads(outcome, run) for run in ran if outcome.workloads]
     if outcome.models:
-        parts.append(_models(outcome, ran, floor))
-    return Group(*parts, Text(), *_remarks(outcome, floor))
+        parts.append(_models(outcome, ran))
+    return Group(*parts, Text(), *_remarks(outcome))
 
 
-def _workloads(outcome: Outcome, run: BackendRun, floor: float) -> Table:
+def _workloads(outcome: Outcome, run: BackendRun) -> Table:
     table = _table(
         f"{run.backend} {run.versions.get(run.backend, '')}: milliseconds, and built-in by ours"
     )
@@ -89,7 +93,7 @@ def _workloads(outcome: Outcome, run: BackendRun, floor: float) -> Table:
             cells += [
                 milliseconds(found and found.built_in),
                 milliseconds(found and found.ours),
-                _ratio(found and found.ratio, floor),
+                _ratio(found and found.ratio, outcome.floor),
                 percent(outcome.fraction(run, name, quantity)),
             ]
         for kind in ("compile", "memory"):
@@ -99,7 +103,7 @@ def _workloads(outcome: Outcome, run: BackendRun, floor: float) -> Table:
     return table
 
 
-def _models(outcome: Outcome, runs: list[BackendRun], floor: float) -> Table:
+def _models(outcome: Outcome, runs: list[BackendRun]) -> Table:
     table = _table("whole models: milliseconds")
     for heading in ("model", "quantity", "backend"):
         table.add_column(heading, no_wrap=True)
@@ -117,7 +121,7 @@ def _models(outcome: Outcome, runs: list[BackendRun], floor: float) -> Table:
                     run.backend,
                     milliseconds(found.built_in),
                     milliseconds(found.ours),
-                    _ratio(found.ratio, floor),
+                    _ratio(found.ratio, outcome.floor),
                     ratio(outcome.by_yardstick(run, model, quantity)),
                 )
     return table
@@ -141,7 +145,7 @@ def _ratio(value: float | None, floor: float) -> Text:
     return Text(ratio(value), style=style)
 
 
-def _remarks(outcome: Outcome, floor: float) -> list[Text]:
+def _remarks(outcome: Outcome) -> list[Text]:
     lines = []
     for run in outcome.runs:
         if run.status == "missing":
@@ -152,11 +156,15 @@ def _remarks(outcome: Outcome, floor: float) -> list[Text]:
             for quantity in QUANTITIES
         )
         lines.append(Text(f"{run.backend}: geometric means: {means}; {run.seconds:.0f} s"))
-    for low in outcome.below(floor):
-        lines.append(
-            Text(
-                f"under {floor:g}: {low.backend}, {low.name}, {low.quantity}: {ratio(low.ratio)}",
-                "red",
-            )
-        )
+    lines += [_low(low, outcome.floor) for low in outcome.below()]
     return lines + [Text(f"failed: {fault}", "bold red") for fault in outcome.faults]
+
+
+def _low(low: Low, floor: float) -> Text:
+    line = f"under {floor:g} {low.verdict}: {low.backend}, {low.name}, {low.quantity}: "
+    line += finely(low.first.ratio)
+    if low.second:
+        line += f", then {finely(low.second.ratio)}"
+    elif low.reason:
+        line += f" ({low.reason})"
+    return Text(line, "dim" if low.verdict is Verdict.FIRST_ONLY else "red")
