@@ -4,8 +4,8 @@ XLA fuses them into one loop over the output, and vectorizes that. A convolution
 channels and filters that no vector is full.
 
 The gradient is written out. That of the input is such a sum again, over the cotangent. The plain
-one of the weights would be a sum over all positions for each of them; it is the input convolved with the
-cotangent, where each channel is a sample and each sample a channel.
+one of the weights would be a sum over all positions for each of them; it is the input convolved
+with the cotangent, where each channel is a sample and each sample a channel.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ def _bilinear(
     def run(x: Any, kernel: Any) -> Any:
         def gradient(*args: Any, upstream: Any = None) -> Any:
             cotangent = args[0] if upstream is None else upstream
-            back = window.back(kernel.shape[: axes.rank])
+            back = _bilinear(window.back(kernel.shape[: axes.rank]), axes, groups, wide)
+            # Or each term would gather its weights from where they were.
+            turned = barrier(_turned(kernel, groups), kernel)
             return (
-                _bilinear(back, axes, groups, wide)(cotangent, barrier(_turned(kernel, groups), kernel)),
+                back(cotangent, turned),
                 _weights_gradient(x, cotangent, window, axes, groups),
             )
 
