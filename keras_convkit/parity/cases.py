@@ -360,6 +360,11 @@ def _conv(rank: int) -> Iterator[Case]:
         filters=3,
         groups=3,
     )
+    if rank == 2:
+        # JAX has other formulations for so many numbers.
+        many = _Draft("many_numbers", {"kernel_size": (3, 2), "padding": "same"}, (64, 66))
+        yield case(many, channels=16)
+        yield case(many._replace(what="many_numbers-groups"), channels=16, filters=8, groups=4)
 
 
 def _depthwise_conv(rank: int) -> Iterator[Case]:
