@@ -163,6 +163,9 @@ def takes(operation, name, description, channels):
     if name == "multiply_adds":
         flat = set(description.strides) == {1} and description.groups > 1
         return flat and keras.backend.backend() == "jax"
+    if name == "strided":
+        striding = max(description.strides) > 1
+        return striding and description.groups == 1 and keras.backend.backend() == "jax"
     if name == "as_image":
         return description.rank == 1
     if name == "pointwise":
@@ -511,6 +514,28 @@ def test_multiply_adds_derivatives_are_those_of_the_native_operation(
     assert_derivatives_of_the_native_operation("multiply_adds", description, x, kernel)
 
 
+@every_format
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((3,), {"strides": 2, "padding": "causal"}),
+        ((3, 2), {"strides": 2, "padding": "same"}),
+        ((2, 3), {"strides": (3, 1), "padding": ((4, 0), (1, 5)), "dilation_rate": 2}),
+        (
+            (1, 2),
+            {"strides": 4, "padding": ("same", "valid"), "padding_mode": ("zeros", "reflect")},
+        ),
+        ((2, 3, 3), {"strides": (1, 2, 3), "padding": "same"}),
+    ],
+    ids=["1d", "same", "dilated", "steps-left-over", "3d"],
+)
+def test_strided_derivatives_are_those_of_the_native_operation(size, options, data_format):
+    description = convolution(len(size), size, data_format, **options)
+    shape = shape_of((7, 6, 8)[: len(size)], 3, data_format, batch=4)
+    x, kernel = draw(shape, (*size, 3, 4))
+    assert_derivatives_of_the_native_operation("strided", description, x, kernel)
+
+
 def assert_derivatives_of_the_native_operation(name, description, x, kernel):
     if keras.backend.backend() != "jax":
         return  # No other backend uses it.
@@ -835,6 +860,7 @@ SPREADING = {
     "multiply_adds": (
         "conv", (6, 7), (3, 2, 1, 4), {"padding": "same", "dilation_rate": (1, 2), "groups": 2}
     ),
+    "strided": ("conv", (6, 7), (3, 2, 2, 3), {"padding": "same", "strides": (1, 2)}),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
     ),

@@ -133,8 +133,12 @@ class Case(NamedTuple):
         return max(self.description.dilation_rate) > 1
 
     @property
+    def strided(self) -> bool:
+        return max(self.description.strides) > 1
+
+    @property
     def strided_and_dilated(self) -> bool:
-        return max(self.description.strides) > 1 and self.dilated
+        return self.strided and self.dilated
 
     @property
     def grouped(self) -> bool:

@@ -19,6 +19,7 @@ from keras_convkit.lowering import (
     pointwise,
     products,
     resampling,
+    strided,
     taps,
     threaded,
 )
@@ -107,6 +108,10 @@ def _conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return _chosen("conv", x, kernel, convolution)
 
 
+def _conv_transpose(x: Any, kernel: Any, description: TransposedConvolution) -> Any:
+    return _chosen("conv_transpose", x, kernel, description)
+
+
 def _depthwise_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return _chosen("depthwise_conv", x, kernel, convolution)
 
@@ -117,6 +122,10 @@ def _conv_a_group(x: Any, kernel: Any, convolution: Convolution) -> Any:
 
 def _conv_as_multiply_adds(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return multiply_adds.conv(x, kernel, convolution, wide=_conv_a_group)
+
+
+def _strided_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    return strided.conv(x, kernel, convolution, products.conv, _conv_transpose)
 
 
 def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
@@ -154,6 +163,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "pointwise": pointwise.product,
         "threaded": threaded.conv,
         "multiply_adds": _conv_as_multiply_adds,
+        "strided": _strided_conv,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,

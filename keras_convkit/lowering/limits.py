@@ -94,17 +94,24 @@ LIMITS = (
     ),
     Limit(
         "conv", "multiply_adds", ANY, ANY,
-        lambda case: not case.grouped or max(case.description.strides) > 1 or not case.float32
-        or None in case.shape or 0 in case.shape,
+        lambda case: not case.grouped or case.strided or not case.float32 or None in case.shape
+        or 0 in case.shape,
         "it takes several groups, stride 1 and a known size, and sums in the input's dtype where "
         "the native one may have a wider one",
+    ),
+    Limit(
+        "conv", "strided", ANY, ANY,
+        lambda case: case.grouped or not case.strided or not case.float32 or None in case.shape
+        or 0 in case.shape,
+        "it takes one group, strides and a known size, and sums in the input's dtype where the "
+        "native one may have a wider one",
     ),
     *(
         Limit(
             "conv", formulation, backend, ANY, lambda case: True,
             "it would lose the gradients' forms there and win nothing: the native one is fast",
         )
-        for formulation in ("threaded", "multiply_adds")
+        for formulation in ("threaded", "multiply_adds", "strided")
         for backend in ("tensorflow", "torch")
     ),
     Limit(

@@ -360,11 +360,14 @@ def _conv(rank: int) -> Iterator[Case]:
         filters=3,
         groups=3,
     )
+    # JAX has other formulations for so many numbers.
     if rank == 2:
-        # JAX has other formulations for so many numbers.
         many = _Draft("many_numbers", {"kernel_size": (3, 2), "padding": "same"}, (64, 66))
         yield case(many, channels=16)
         yield case(many._replace(what="many_numbers-groups"), channels=16, filters=8, groups=4)
+    if rank == 3:
+        strided = {"kernel_size": (3, 2, 3), "strides": (1, 2, 2), "padding": "same"}
+        yield case(_Draft("many_numbers-strides", strided, (17, 18, 29)), channels=8)
 
 
 def _depthwise_conv(rank: int) -> Iterator[Case]:
