@@ -942,6 +942,20 @@ def test_interpolation_keeps_what_is_not_finite_where_it_is_read(name, method):
     np.testing.assert_array_equal(~np.isfinite(gradient), expected != 0)
 
 
+@every_rank
+@every_format
+def test_linear_interpolation_as_chosen_keeps_infinity_where_it_is_read(rank, data_format):
+    """Also beside an axis that stays as long as it is, in the resizing of two axes at a time."""
+    options = {"size": (2, 1, 4)[:rank], "interpolation": "linear"}
+    (x,) = draw(shape_of((5, 4, 6)[:rank], 2, data_format))
+    x[tuple(length // 2 for length in x.shape)] = np.inf
+    touched = np.isinf(x).astype("float32")
+    expected = reference.upsample(touched, rank=rank, data_format=data_format, **options) != 0
+    description = upsampling(rank, data_format=data_format, **options)
+    y = compute(lambda x: dispatch.upsample(x, description), x)
+    np.testing.assert_array_equal(~np.isfinite(y), expected)
+
+
 # Layout.
 
 

@@ -54,11 +54,6 @@ class Case(NamedTuple):
         return None not in self.description.axes.lengths(self.shape) and 0 not in self.shape
 
     @property
-    def resizable(self) -> bool:
-        """Whether image resizing takes it: two axes at most, whose lengths are known."""
-        return self.description.axes.rank < 3 and self.lengths_known
-
-    @property
     def gathers_well(self) -> bool:
         """Whether steps lie together, and aren't so many that XLA fuses one axis into another."""
         return self.description.axes.channels_last and self.description.interpolation != "lanczos5"

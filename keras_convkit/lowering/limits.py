@@ -185,9 +185,9 @@ LIMITS = (
     ),
     Limit(
         "upsample", "native", ANY, ANY,
-        lambda case: not (case.resizable and (case.linear or case.nearest)),
-        "image resizing takes two axes of known length; its cubic one is inexact on TensorFlow, "
-        "and another one on torch",
+        lambda case: not (case.lengths_known and (case.linear or case.nearest)),
+        "image resizing takes axes of known length; its cubic one is inexact on TensorFlow, and "
+        "another one on torch",
     ),
     Limit(
         "upsample", "native", ANY, ANY,

@@ -69,21 +69,41 @@ def repeat_channels_last(x: Any, description: Upsampling) -> Any:
 
 
 def native(x: Any, description: Upsampling) -> Any:
-    """Nearest or linear, by the backend's image resizing of one or two axes."""
+    """Nearest or linear, by the backend's image resizing, of two axes at a time."""
     axes = description.axes
     x, unfold = fold_batch(x, axes.rank)
-    sizes = description.sizes
-    row = 1 if axes.channels_last else 2
-    lengths = axes.lengths(static_shape(x.shape))
-    if axes.rank == 1:
-        x, sizes, lengths = ops.expand_dims(x, row), (1, *sizes), (1, *lengths)
-    y = ops.image.resize(
+    resize = {1: _resize_line, 2: _resize_image, 3: _resize_volume}[axes.rank]
+    return unfold(resize(x, description.sizes, axes.data_format, description.interpolation))
+
+
+def _resize_line(x: Any, sizes: Sequence[int], data_format: str, interpolation: str) -> Any:
+    row = 1 if data_format == "channels_last" else 2
+    y = _resize_image(ops.expand_dims(x, row), (1, *sizes), data_format, interpolation)
+    return ops.squeeze(y, row)
+
+
+def _resize_image(x: Any, sizes: Sequence[int], data_format: str, interpolation: str) -> Any:
+    lengths = SpatialAxes(2, data_format).lengths(static_shape(x.shape))
+    return ops.image.resize(
         x,
         tuple(n * size for n, size in zip(lengths, sizes, strict=True)),
-        interpolation="nearest" if description.interpolation == "nearest" else "bilinear",
-        data_format=axes.data_format,
+        interpolation="nearest" if interpolation == "nearest" else "bilinear",
+        data_format=data_format,
     )
-    return unfold(ops.squeeze(y, row) if axes.rank == 1 else y)
+
+
+def _resize_volume(x: Any, sizes: Sequence[int], data_format: str, interpolation: str) -> Any:
+    """The first axis of images whose rows are planes, then the others of each plane."""
+    if data_format == "channels_first":
+        y = _resize_volume(to_channels_last(x, 3), sizes, "channels_last", interpolation)
+        return to_channels_first(y, 3)
+    _, depth, height, width, channels = static_shape(x.shape)
+    deep, high, wide = sizes
+    x = ops.reshape(x, (-1, depth, height * width, channels))
+    x = _resize_image(x, (deep, 1), data_format, interpolation)
+    x = ops.reshape(x, (-1, height, width, channels))
+    x = _resize_image(x, (high, wide), data_format, interpolation)
+    return ops.reshape(x, (-1, depth * deep, height * high, width * wide, channels))
 
 
 def phases(x: Any, description: Upsampling) -> Any:

@@ -198,7 +198,8 @@ TABLE = (
         "as above: 1.3 times faster forward",
     ),
     Row(
-        "upsample", "torch", ANY, lambda case: case.nearest, "native",
+        "upsample", "torch", ANY,
+        lambda case: case.nearest and case.description.axes.rank < 3, "native",
         "one fused kernel",
     ),
     Row(
@@ -209,7 +210,11 @@ TABLE = (
         "XLA sums slices faster than over an axis: the gradient 1.3, 3D 1.2 times faster",
     ),
     Row("upsample", ANY, ANY, lambda case: case.nearest, "repeat", "exact, in every rank"),
-    Row("upsample", ANY, ANY, lambda case: case.linear, "native", "one fused kernel"),
+    Row(
+        "upsample", ANY, ANY, lambda case: case.linear, "native",
+        "one fused kernel, in 3D two: there on torch 6 and 6 times faster than phases, "
+        "TensorFlow 2.5 times",
+    ),
     Row(
         "upsample", ANY, ANY, lambda case: case.exported and short(case), "one_gather_an_axis",
         "no runtime has an operation with these numbers; these are a few for each axis",
