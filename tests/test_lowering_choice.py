@@ -257,9 +257,7 @@ def test_export_is_the_choice_for_an_artifact():
     cubic = arguments.upsampling("test", axes, size=2, interpolation="cubic")
     assert preference.choose("upsample", cubic, X) != "one_gather_an_axis"
     with lowering.prefer("export"):
-        on_torch = keras.backend.backend() == "torch"
-        small = "phases" if on_torch else "one_gather_an_axis"
-        assert preference.choose("upsample", cubic, X) == small
+        assert preference.choose("upsample", cubic, X) == "one_gather_an_axis"
         assert preference.choose("depthwise_conv", DEPTHWISE, X) == "native"
 
 

@@ -180,10 +180,6 @@ LIMITS = (
         )
     ),
     Limit(
-        "upsample", "one_gather_an_axis", "torch", ANY, lambda case: case.exported,
-        "Keras gathers there by aten::ravel, which neither ONNX nor OpenVINO knows",
-    ),
-    Limit(
         "upsample", "native", ANY, ANY,
         lambda case: not (case.lengths_known and (case.linear or case.nearest)),
         "image resizing takes axes of known length; its cubic one is inexact on TensorFlow, and "
@@ -249,3 +245,12 @@ def takes_one_channel_bias() -> bool:
 def fails_on_empty_batch() -> bool:
     """Whether the native operations answer an empty batch with a wrong shape."""
     return keras.backend.backend() == "tensorflow"
+
+
+def gathers_by_index() -> bool:
+    """Whether what is gathered is better asked for as an index than of `ops.take`.
+
+    On torch that has an `aten::ravel`, which neither ONNX nor OpenVINO knows. TensorFlow's tensors
+    take no such index.
+    """
+    return keras.backend.backend() == "torch"

@@ -30,6 +30,7 @@ from keras_convkit.lowering.layout import (
     to_channels_first,
     to_channels_last,
 )
+from keras_convkit.lowering.limits import gathers_by_index
 
 Filter = tuple[Tap, ...]
 # One axis by its filters: (x, axis, size, interpolation) -> y.
@@ -248,7 +249,11 @@ def _one_gather_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
     position = len(x.shape) + axis
     weights = weights.reshape(*steps.shape, *[1] * (-1 - axis))  # not a node more in the graph
     weights = ops.convert_to_tensor(weights, dtype=x.dtype)
-    return ops.sum(ops.take(x, steps, axis=position) * weights, axis=position + 1)
+    if gathers_by_index():
+        gathered = x[(*[slice(None)] * position, ops.convert_to_tensor(steps))]
+    else:
+        gathered = ops.take(x, steps, axis=position)
+    return ops.sum(gathered * weights, axis=position + 1)
 
 
 def _gathered(x: Any, axis: int, steps: Any, weights: Any) -> Any:
