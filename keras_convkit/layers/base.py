@@ -78,6 +78,13 @@ class SpatialLayer(keras.layers.Layer):
         with preference.preferring(self._preferred):
             return super().__call__(inputs, *args, **kwargs)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Keras sets `built` and another flag at every call, and looks for weights in what is set:
+        # of a small layer's time on torch, that was a fifth.
+        if value is True and vars(self).get(name) is True:
+            return
+        super().__setattr__(name, value)
+
     @property
     def preferred(self) -> dict[str, str] | None:
         """How this layer's operations are carried out, where they can be; `None` by default.
