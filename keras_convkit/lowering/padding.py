@@ -57,6 +57,8 @@ def _same_amounts(n: Any, s: int, e: int) -> Amounts:
 
 
 def pad(x: Any, description: Padding) -> Any:
+    if set(description.modes) == {"zeros"}:
+        return pad_around(x, description.axes, description.amounts, description.value)
     return pad_spatial(
         x, description.axes, description.amounts, description.modes, description.value
     )
@@ -84,6 +86,11 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
     """`x` with `amounts` constant steps around each spatial axis."""
     if not any(map(any, amounts)):
         return x
+    # By `ops.pad` Keras makes an operation each time, which takes longer than a small padding. The
+    # other one asks for lengths, which would be nodes in a graph that doesn't know them.
+    if not value and axes.rank < 3 and len(x.shape) < 5 and None not in x.shape:
+        (top, bottom), (left, right) = ((0, 0), *amounts)[-2:]
+        return ops.image.pad_images(x, top, left, bottom, right, data_format=axes.data_format)
     widths: list[Amounts] = [(0, 0)] * len(x.shape)
     for axis, pair in zip(axes.spatial_axes, amounts, strict=True):
         widths[axis] = pair
