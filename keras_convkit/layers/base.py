@@ -12,6 +12,7 @@ from keras_convkit.description import Convolution, SpatialAxes, TransposedConvol
 from keras_convkit.geometry import Length, Pair
 from keras_convkit.input_checks import Shape
 from keras_convkit.lowering import preference
+from keras_convkit.lowering.table import weights_by_value
 
 # The kinds of Keras objects that a constructor takes, by the last word of the argument's name.
 KERAS_OBJECTS = {
@@ -121,7 +122,7 @@ class SpatialLayer(keras.layers.Layer):
 
     def cast_inputs(self, inputs: Any) -> Any:
         """Inputs in the compute dtype; Keras itself casts floats alone."""
-        if keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype:
+        if input_checks.dtype_name(inputs.dtype) == self.compute_dtype:
             return inputs
         return keras.ops.cast(inputs, self.compute_dtype)
 
@@ -213,11 +214,15 @@ class WeightedLayer(SpatialLayer):
     def add_bias(self, channels: int) -> Any:
         return self.add_kernel("bias", "bias", (channels,)) if self.use_bias else None
 
-    def bias_tensor(self) -> Any:
-        return None if self.bias is None else self.tensor(self.bias)
+    def bias_tensor(self, inputs: Any) -> Any:
+        return None if self.bias is None else self.tensor(self.bias, inputs)
 
-    def tensor(self, variable: Any) -> Any:
-        """The variable's value in the compute dtype: slices and operators need a tensor."""
+    def tensor(self, variable: Any, inputs: Any) -> Any:
+        """The variable's value beside the cast `inputs`: slices and operators need a tensor."""
+        if weights_by_value() and isinstance(variable, keras.Variable):
+            value = variable.value
+            if value.dtype == inputs.dtype and value.device == inputs.device:
+                return value
         return keras.ops.convert_to_tensor(variable, dtype=self.compute_dtype)
 
     def activate(self, outputs: Any) -> Any:

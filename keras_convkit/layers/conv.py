@@ -113,9 +113,9 @@ class Conv(WeightedLayer):
         return ops.cast(merged, self.compute_dtype)
 
     def call(self, inputs: Any) -> Any:
-        outputs = lowering.conv(
-            self.cast_inputs(inputs), self.tensor(self.kernel), self.description, self.bias_tensor()
-        )
+        x = self.cast_inputs(inputs)
+        kernel, bias = self.tensor(self.kernel, x), self.bias_tensor(x)
+        outputs = lowering.conv(x, kernel, self.description, bias)
         return self.activate(outputs)
 
     def output_channels(self, shape: Shape) -> int:

@@ -81,9 +81,9 @@ class ConvTranspose(WeightedLayer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        outputs = lowering.conv_transpose(
-            self.cast_inputs(inputs), self.tensor(self.kernel), self.description, self.bias_tensor()
-        )
+        x = self.cast_inputs(inputs)
+        kernel, bias = self.tensor(self.kernel, x), self.bias_tensor(x)
+        outputs = lowering.conv_transpose(x, kernel, self.description, bias)
         return self.activate(outputs)
 
     def output_channels(self, shape: Shape) -> int:

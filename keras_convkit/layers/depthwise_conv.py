@@ -77,9 +77,9 @@ class DepthwiseConv(WeightedLayer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        outputs = lowering.depthwise_conv(
-            self.cast_inputs(inputs), self.tensor(self.kernel), self.description, self.bias_tensor()
-        )
+        x = self.cast_inputs(inputs)
+        kernel, bias = self.tensor(self.kernel, x), self.bias_tensor(x)
+        outputs = lowering.depthwise_conv(x, kernel, self.description, bias)
         return self.activate(outputs)
 
     def output_channels(self, shape: Shape) -> int:

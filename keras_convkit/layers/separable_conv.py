@@ -89,12 +89,13 @@ class SeparableConv(WeightedLayer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        x = self.cast_inputs(inputs)
         outputs = lowering.separable_conv(
-            self.cast_inputs(inputs),
-            self.tensor(self.depthwise_kernel),
-            self.tensor(self.pointwise_kernel),
+            x,
+            self.tensor(self.depthwise_kernel, x),
+            self.tensor(self.pointwise_kernel, x),
             self.description,
-            self.bias_tensor(),
+            self.bias_tensor(x),
         )
         return self.activate(outputs)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_convkit.description import Convolution, TransposedConvolution, Upsampling
-from keras_convkit.input_checks import Shape, static_shape
+from keras_convkit.input_checks import Shape, dtype_name, static_shape
 
 Description = Convolution | TransposedConvolution | Upsampling
 
@@ -146,7 +146,7 @@ def case_of(operation: str, description: Description, x: Any) -> Case:
         operation,
         description,
         static_shape(x.shape),
-        keras.backend.standardize_dtype(x.dtype),
+        dtype_name(x.dtype),
         backend,
         "xla" if backend == "jax" else backend,
         device_of(x),
@@ -162,14 +162,19 @@ def _exported(shape: Any) -> bool:
     For nothing else does JAX leave a length open: a function that it compiles has a shape. A graph
     of TensorFlow has lengths that are `None`, exported or not.
     """
-    return any(not isinstance(size, int) and size is not None for size in shape)
+    return any([not isinstance(size, int) and size is not None for size in shape])
 
 
 def device_of(x: Any) -> str:
     """`"cpu"`, `"gpu"` or another kind of device that will compute with `x`."""
     if keras.backend.backend() == "torch":
-        return "cpu" if str(x.device).startswith("cpu") else "gpu"
+        return _kind_of(x.device)
     return default_device()
+
+
+@lru_cache(maxsize=16)
+def _kind_of(device: Any) -> str:
+    return "cpu" if str(device).startswith("cpu") else "gpu"
 
 
 @lru_cache(maxsize=1)

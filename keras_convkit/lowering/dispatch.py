@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from keras import ops
@@ -53,7 +54,7 @@ def separable_conv(
 
     def both(x: Any, c: Convolution) -> Any:
         y = _chosen("depthwise_conv", x, depthwise_kernel, c)
-        return _chosen("conv", y, pointwise_kernel, c.pointwise())
+        return _chosen("conv", y, pointwise_kernel, _pointwise(c))
 
     return _run(x, convolution, bias, both)
 
@@ -102,6 +103,10 @@ def _run(
 def _chosen(operation: str, x: Any, kernel: Any, description: Description) -> Any:
     name = choose(operation, description, x)
     return FORMULATIONS[operation][name](x, kernel, description)
+
+
+# Made once: a description takes longer to make than to look up.
+_pointwise = lru_cache(maxsize=1024)(Convolution.pointwise)
 
 
 def _conv(x: Any, kernel: Any, convolution: Convolution) -> Any:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from keras import ops
 
 from keras_convkit.description import Cropping, SpatialAxes
 from keras_convkit.lowering import limits
-from keras_convkit.lowering.table import bias_by_operation, slices_by_operation
+from keras_convkit.lowering.table import (
+    bias_by_operation,
+    reshapes_by_operation,
+    slices_by_operation,
+)
 
 # What `ops.slice` takes for a size that reaches to the end.
 ALL_THE_REST = -1
@@ -22,8 +27,12 @@ def fold_batch(x: Any, rank: int) -> tuple[Any, Callable[[Any], Any]]:
         return x, lambda y: y
     shape = ops.shape(x)
     batch = tuple(shape[:batch_axes])
-    folded = ops.reshape(x, (-1, *shape[batch_axes:]))
-    return folded, lambda y: ops.reshape(y, (*batch, *ops.shape(y)[1:]))
+    folded = reshaped(x, (-1, *shape[batch_axes:]))
+    return folded, lambda y: reshaped(y, (*batch, *ops.shape(y)[1:]))
+
+
+def reshaped(x: Any, shape: Sequence[Any]) -> Any:
+    return ops.reshape(x, shape) if reshapes_by_operation() else x.reshape(tuple(shape))
 
 
 def to_channels_last(x: Any, rank: int) -> Any:
@@ -77,7 +86,21 @@ def cut(before: int, behind: int) -> slice:
 
 
 def crop(x: Any, description: Cropping) -> Any:
-    return spatial_slice(x, description.axes, [cut(*pair) for pair in description.amounts])
+    if slices_by_operation():
+        return spatial_slice(x, description.axes, [cut(*pair) for pair in description.amounts])
+    index = _index(description, len(x.shape))
+    return x[index] if index else x
+
+
+@lru_cache(maxsize=1024)
+def _index(description: Cropping, dimensions: int) -> tuple[slice, ...]:
+    """What a tensor of so many axes is indexed by, up to the last one that is cropped."""
+    index = [slice(None)] * dimensions
+    for axis, pair in zip(description.axes.spatial_axes, description.amounts, strict=True):
+        index[axis] = cut(*pair)
+    while index and index[-1] == slice(None):
+        index.pop()
+    return tuple(index)
 
 
 def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
@@ -89,7 +112,7 @@ def add_bias(x: Any, bias: Any, axes: SpatialAxes) -> Any:
     channels = bias.shape[0]
     trusted = axes.channels_last or x.shape[-1] != channels
     if not axes.channels_last:
-        bias = ops.reshape(bias, (-1,) + (1,) * axes.rank)
+        bias = reshaped(bias, (-1,) + (1,) * axes.rank)
     elif channels == 1 and not limits.takes_one_channel_bias():
         bias = ops.reshape(bias, (1,) * (axes.rank + 2))
     return ops.add(x, bias) if trusted and bias_by_operation() else x + bias

@@ -26,6 +26,7 @@ from keras_convkit.lowering.filters import (
 from keras_convkit.lowering.layout import (
     cut,
     fold_batch,
+    reshaped,
     sliced,
     to_channels_first,
     to_channels_last,
@@ -47,7 +48,7 @@ def repeat(x: Any, description: Upsampling) -> Any:
         position = len(shape) + axis
         copies = [*shape[: position + 1], size, *shape[position + 1 :]]
         shape[position] = shape[position] * size
-        x = ops.reshape(ops.broadcast_to(ops.expand_dims(x, position + 1), copies), shape)
+        x = reshaped(ops.broadcast_to(ops.expand_dims(x, position + 1), copies), shape)
     return x
 
 
@@ -206,7 +207,7 @@ def _depthwise_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
     else:
         front, behind = math.prod(shape[:position]), math.prod(shape[position + 1 : -1])
         images, turned = (front, shape[position], behind, channels), -3
-    x = ops.reshape(x, images)
+    x = reshaped(x, images)
     phases = []
     for taps in phase_filters(interpolation, size):
         # Padded for each phase by itself: slices of what is padded for all are copies as well.
@@ -215,13 +216,13 @@ def _depthwise_along(x: Any, axis: int, size: int, interpolation: str) -> Any:
         window = (_replicated if linear else _padded)(x, turned, before, after)
         weights = ops.convert_to_tensor([tap.weight for tap in taps], dtype=x.dtype)
         window_size = (1, len(taps)) if turned == -2 else (len(taps), 1)
-        kernel = ops.reshape(weights, (*window_size, 1, 1))
+        kernel = reshaped(weights, (*window_size, 1, 1))
         kernel = ops.broadcast_to(kernel, (*window_size, channels, 1))
         phases.append(
             ops.depthwise_conv(window, kernel, padding="valid", data_format="channels_last")
         )
     shape[position] = shape[position] * size
-    return ops.reshape(_interleaved(phases, turned), shape)
+    return reshaped(_interleaved(phases, turned), shape)
 
 
 def _windows(x: Any, axis: int, size: int, interpolation: str) -> Iterator[tuple[Filter, Any, Any]]:
@@ -295,14 +296,14 @@ def _phases_of(y: Any, axis: int, size: int) -> list[Any]:
     shape = list(ops.shape(y))
     position = len(shape) + axis
     shape[position : position + 1] = [shape[position] // size, size]
-    return ops.unstack(ops.reshape(y, shape), num=size, axis=position + 1)
+    return ops.unstack(reshaped(y, shape), num=size, axis=position + 1)
 
 
 def _interleaved(phases: Sequence[Any], axis: int) -> Any:
     shape = list(ops.shape(phases[0]))
     position = len(shape) + axis
     shape[position] = shape[position] * len(phases)
-    return ops.reshape(ops.stack(phases, axis=position + 1), shape)
+    return reshaped(ops.stack(phases, axis=position + 1), shape)
 
 
 def _sum(terms: Sequence[Any]) -> Any:
@@ -343,4 +344,4 @@ def _normalization(taps: Filter, x: Any, axis: int) -> Any:
 
 def _along(vector: Any, axis: int) -> Any:
     """A vector as it is multiplied along an axis that is counted from the end."""
-    return ops.reshape(vector, (-1,) + (1,) * (-1 - axis))
+    return reshaped(vector, (-1,) + (1,) * (-1 - axis))
