@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_convkit import arguments, geometry, lowering
-from keras_convkit.description import Cropping, SpatialAxes
+from keras_convkit.description import Cropping, Padding, SpatialAxes
 from keras_convkit.lowering import (
     case,
     dispatch,
@@ -723,6 +723,23 @@ def test_padding_by_slices_and_by_indices(way, data_format):
     np.testing.assert_array_equal(
         compute(every_case, x), np.concatenate(expected, axis=axis).astype("float32")
     )
+
+
+@every_format
+@pytest.mark.parametrize("rank", [1, 2])
+def test_zeros_around_images_need_no_operation_of_keras(rank, data_format, monkeypatch):
+    """Keras would make one at each call, which takes longer than a small padding."""
+
+    def no_pad(*args, **kwargs):
+        raise AssertionError("ops.pad was called")
+
+    monkeypatch.setattr(keras.ops, "pad", no_pad)
+    (x,) = draw(shape_of(LENGTHS[rank], 3, data_format))
+    pairs = ((0, 2), (3, 1))[:rank]
+    description = Padding(SpatialAxes(rank, data_format), pairs, ("zeros",) * rank)
+    expected = reference.pad(x, rank=rank, padding=pairs, data_format=data_format)
+    y = compute(lambda x: padding.pad(x, description), x)
+    np.testing.assert_array_equal(y, expected.astype("float32"))
 
 
 def test_gathered_zeros_and_circles():

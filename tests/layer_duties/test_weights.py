@@ -114,6 +114,27 @@ def test_a_layer_that_is_not_trainable_is_not_trained(name):
     assert len(layer.trainable_weights) == len(before)
 
 
+def test_what_is_set_already_is_not_set_again_where_that_says_nothing(monkeypatch):
+    """Keras sets two flags at every call. `trainable` is told to every weight, each time."""
+    layer = built("Conv2D", plain_arguments("Conv2D"))
+    x = random_input("Conv2D", plain_arguments("Conv2D"))
+    layer(x)
+    assigned = []
+    setting = keras.layers.Layer.__setattr__
+
+    def noted(self, name, value):
+        assigned.append(name)
+        setting(self, name, value)
+
+    monkeypatch.setattr(keras.layers.Layer, "__setattr__", noted)
+    layer(x)
+    assert assigned == []
+    layer.trainable = True
+    assert "trainable" in assigned
+    layer.built = False
+    assert not layer.built
+
+
 @every_weighted
 def test_use_bias_false_leaves_out_the_bias(name):
     arguments = plain_arguments(name) | {"use_bias": False}
