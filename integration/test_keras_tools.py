@@ -325,3 +325,18 @@ def test_torch_compile(shared, monkeypatch):
         return [to_numpy(g) for g in torch.autograd.grad((call(x) ** 2).sum(), values)]
 
     assert_same(gradients(compiled), gradients(model), 1e-4)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch's compiler")
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`:UserWarning")
+@pytest.mark.parametrize("interpolation", ["bicubic", "lanczos3"])
+def test_torch_compile_takes_the_filters(interpolation, monkeypatch):
+    """An input large enough for the formulation that has constants of the lengths."""
+    import torch
+
+    monkeypatch.setattr(preference, "_blocks_in_use", False)
+    layer = keras_convkit.UpSampling2D(2, interpolation=interpolation)
+    x = torch.randn(2, 34, 33, 32)
+    expected = layer(x)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    np.testing.assert_allclose(compiled(x).numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)

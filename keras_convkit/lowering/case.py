@@ -109,7 +109,7 @@ class Case(NamedTuple):
     @property
     def numbers(self) -> int:
         """How many there are in the input, as far as they are known."""
-        return math.prod(size for size in self.shape if size is not None)
+        return math.prod([size for size in self.shape if size is not None])
 
     @property
     def summands(self) -> int:

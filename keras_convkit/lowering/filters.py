@@ -70,8 +70,8 @@ def phase_filter(interpolation: str, size: int, phase: int) -> tuple[Tap, ...]:
     """The filter of the output steps `i size + phase`, without the taps of weight zero."""
     kernel, radius = KERNELS[interpolation]
     shift = (phase + 0.5) / size - 0.5
-    taps = (Tap(j, kernel(shift - j)) for j in range(-radius, radius + 1))
-    return tuple(tap for tap in taps if tap.weight)
+    taps = [Tap(j, kernel(shift - j)) for j in range(-radius, radius + 1)]
+    return tuple([tap for tap in taps if tap.weight])
 
 
 def phase_filters(interpolation: str, size: int) -> list[tuple[Tap, ...]]:
@@ -102,10 +102,13 @@ def adjoint_reading(interpolation: str, size: int, n: int) -> Reading:
 
 
 @lru_cache(maxsize=256)
-def normalization(taps: tuple[Tap, ...], n: int) -> Any:
-    """One over the sum of the weights that fall inside, for each of `n` steps of a phase."""
-    steps = np.arange(n)
-    return 1.0 / sum(weight * ((steps + j >= 0) & (steps + j < n)) for j, weight in taps)
+def normalization(taps: tuple[Tap, ...], n: int) -> tuple[float, ...]:
+    """One over the sum of the weights that fall inside, for each of `n` steps of a phase.
+
+    In numbers of Python's: torch.compile, which traces this, takes no constant of NumPy's.
+    """
+    sums = [sum([weight for j, weight in taps if 0 <= i + j < n]) for i in range(n)]
+    return tuple([1.0 / total for total in sums])
 
 
 def _matrix(interpolation: str, size: int, n: int) -> Any:

@@ -87,7 +87,8 @@ def pad_around(x: Any, axes: SpatialAxes, amounts: Sequence[Amounts], value: flo
     if not any(map(any, amounts)):
         return x
     # By `ops.pad` Keras makes an operation each time, which takes longer than a small padding. The
-    # other one asks for lengths, which would be nodes in a graph that doesn't know them.
+    # other one asks for lengths, which would be nodes in a graph that doesn't know them. A line's
+    # image has the batch as rows (`channels_first`: the channels), which stay as they are.
     if not value and axes.rank < 3 and len(x.shape) < 5 and None not in x.shape:
         (top, bottom), (left, right) = ((0, 0), *amounts)[-2:]
         return ops.image.pad_images(x, top, left, bottom, right, data_format=axes.data_format)

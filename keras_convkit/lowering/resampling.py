@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_convkit.description import SpatialAxes, Upsampling
@@ -101,11 +100,11 @@ def _resize_volume(x: Any, sizes: Sequence[int], data_format: str, interpolation
         return to_channels_first(y, 3)
     _, depth, height, width, channels = static_shape(x.shape)
     deep, high, wide = sizes
-    x = ops.reshape(x, (-1, depth, height * width, channels))
+    x = reshaped(x, (-1, depth, height * width, channels))
     x = _resize_image(x, (deep, 1), data_format, interpolation)
-    x = ops.reshape(x, (-1, height, width, channels))
+    x = reshaped(x, (-1, height, width, channels))
     x = _resize_image(x, (high, wide), data_format, interpolation)
-    return ops.reshape(x, (-1, depth * deep, height * high, width * wide, channels))
+    return reshaped(x, (-1, depth * deep, height * high, width * wide, channels))
 
 
 def phases(x: Any, description: Upsampling) -> Any:
@@ -321,8 +320,8 @@ def _normalization_of_all(x: Any, description: Upsampling) -> Any:
     for axis, size in _scaled(description):
         n = static_shape(x.shape)[axis]
         phases = [normalization(taps, n) for taps in phase_filters(description.interpolation, size)]
-        own = ops.convert_to_tensor(np.stack(phases, axis=1).reshape(-1), dtype=x.dtype)
-        own = _along(own, axis)
+        interleaved = [factor for step in zip(*phases, strict=True) for factor in step]
+        own = _along(ops.convert_to_tensor(interleaved, dtype=x.dtype), axis)
         factors = own if factors is None else factors * own
     return factors
 
