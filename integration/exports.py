@@ -333,7 +333,6 @@ KNOWN_REASONS = {
     "InconclusiveDimensionOperation": "the batch size must be known",
     "used in a context that requires a constant": "the batch size must be known",
     "Unsupported conv layouts": "the exporter has no 3D convolution",
-    "reshape with symbolic dimensions": "the exporter can't fold the batch axes",
     "conv3d.cc": "the interpreter has no groups in 3D",
     "INVALID_GRAPH": "ONNX Runtime: invalid graph",
 }

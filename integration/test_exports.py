@@ -44,13 +44,13 @@ LARGER = {
         for backend in ("tensorflow", "torch")
         for form in FORMATS
         for asked in ("", ", asked for")
-        if (backend, form, asked) != ("tensorflow", "onnx", ", asked for")
+        if (backend, form) != ("torch", "onnx")
+        and (backend, form, asked) != ("tensorflow", "onnx", ", asked for")
     },
 }
 # What an exporter can't do, whoever's the layer, and in which words.
 BEYOND = {
     ("jax", "onnx", "DepthwiseConv3D"): "the exporter has no 3D convolution",
-    ("jax", "onnx", "two batch axes"): "the exporter can't fold the batch axes",
     ("torch", "onnx", "DepthwiseConv3D"): "the exporter has no memory_format",
 }
 
