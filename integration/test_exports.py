@@ -36,8 +36,7 @@ OWN = tuple(OURS_ALONE) if LONG else ("padding modes",)
 FAST = "the operation whose gradient is fast there is five in OpenVINO"
 FILTER = "no runtime has an operation with these numbers"
 LARGER = {
-    ("tensorflow", "onnx", "Conv2D, 4 groups"): "the built-in one's is no valid graph",
-    ("tensorflow", "litert", "Conv2D, 4 groups"): "native only if asked for; see below",
+    ("tensorflow", "litert", "Conv1D, 2 groups"): "native only if asked for; see below",
     **{("tensorflow", "openvino", f"ZeroPadding, Cropping {rank}D"): FAST for rank in (1, 2, 3)},
     **{
         (backend, form, f"UpSampling2D, bicubic{asked}"): FILTER
