@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_convkit.description import Cropping, SpatialAxes
+from keras_convkit.description import Convolution, Cropping, SpatialAxes
 from keras_convkit.lowering import limits
 from keras_convkit.lowering.table import (
     bias_by_operation,
@@ -83,6 +83,22 @@ def _slice_by_operation(x: Any, slices: Mapping[int, slice]) -> Any:
 def cut(before: int, behind: int) -> slice:
     """The slice that drops `before` steps in front and `behind` steps behind."""
     return slice(before or None, -behind if behind else None)
+
+
+def windows(
+    tap: Sequence[int], convolution: Convolution, axes: Sequence[int] | None = None
+) -> list[slice]:
+    """Where the windows of a padded input find this tap, along each spatial axis.
+
+    `axes` are the spatial axes that `tap` has a step of, all by default; the others are taken
+    whole. The end counts from behind, so that the input's length needn't be known.
+    """
+    slices = [slice(None)] * convolution.rank
+    for i, k in zip(range(convolution.rank) if axes is None else axes, tap, strict=True):
+        start, s = k * convolution.dilation_rate[i], convolution.strides[i]
+        piece = cut(start, convolution.reach[i] - 1 - start)
+        slices[i] = slice(piece.start, piece.stop, s if s > 1 else None)
+    return slices
 
 
 def crop(x: Any, description: Cropping) -> Any:

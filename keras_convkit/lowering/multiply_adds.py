@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -21,7 +21,7 @@ from keras import ops
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering.barrier import barrier
 from keras_convkit.lowering.grouped import Lowering
-from keras_convkit.lowering.layout import cut, spatial_slice
+from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import extend, pad_to_valid
 from keras_convkit.lowering.table import MANY_WEIGHTS
 from keras_convkit.lowering.window import Window
@@ -59,10 +59,10 @@ def _bilinear(
                 _weights_gradient(x, cotangent, window, axes, groups),
             )
 
+        few = math.prod(kernel.shape[:-1]) <= MANY_WEIGHTS
+        forward = _sum if few else wide
         padded = extend(x, axes, window.amounts)
-        if math.prod(kernel.shape[:-1]) <= MANY_WEIGHTS:
-            return _sum(padded, kernel, window, axes, groups), gradient
-        return wide(padded, kernel, _valid(kernel, window, axes, groups)), gradient
+        return forward(padded, kernel, _valid(kernel, window, axes, groups)), gradient
 
     return run
 
@@ -80,14 +80,15 @@ def _valid(kernel: Any, window: Window, axes: SpatialAxes, groups: int) -> Convo
     )
 
 
-def _sum(x: Any, kernel: Any, window: Window, axes: SpatialAxes, groups: int) -> Any:
+def _sum(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    axes, groups = convolution.axes, convolution.groups
     *size, channels, filters = kernel.shape
     axis = -1 if axes.channels_last else 2
     behind = () if axes.channels_last else (1,) * axes.rank
     weights = ops.reshape(kernel, (*size, channels, groups, filters // groups, *behind))
     total = None
     for tap in itertools.product(*map(range, size)):
-        part = _groups_apart(spatial_slice(x, axes, _steps(tap, size, window)), axes, groups)
+        part = _groups_apart(spatial_slice(x, axes, windows(tap, convolution)), axes, groups)
         pieces = ops.split(part, channels, axis=axis) if channels > 1 else [part]
         # Each tap by itself: as one long sum it takes 1.6 times as long.
         terms = [piece * weights[(*tap, c)] for c, piece in enumerate(pieces)]
@@ -97,14 +98,6 @@ def _sum(x: Any, kernel: Any, window: Window, axes: SpatialAxes, groups: int) ->
     if axes.channels_last:
         return ops.reshape(total, (*shape[:-2], filters))
     return ops.reshape(total, (shape[0], filters, *shape[3:]))
-
-
-def _steps(tap: Sequence[int], size: Sequence[int], window: Window) -> list[slice]:
-    """Where the windows of a padded input find this tap."""
-    return [
-        cut(k * d, (all_taps - 1 - k) * d)
-        for k, all_taps, d in zip(tap, size, window.dilation, strict=True)
-    ]
 
 
 def _groups_apart(x: Any, axes: SpatialAxes, groups: int) -> Any:

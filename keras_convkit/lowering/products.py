@@ -23,7 +23,7 @@ from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
 from keras_convkit.lowering import layout
-from keras_convkit.lowering.layout import spatial_slice
+from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import extend, pad_to_valid
 from keras_convkit.lowering.phases import Phase, interleave, phases_of
 
@@ -61,8 +61,7 @@ def _conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     x, _ = pad_to_valid(x, convolution.replace(padding=padding))
 
     taps = list(itertools.product(*(range(sizes[i]) for i in gathered)))
-    windows = [_of_axes(rank, gathered, _windows(tap, gathered, convolution)) for tap in taps]
-    columns = [spatial_slice(x, axes, window) for window in windows]
+    columns = [spatial_slice(x, axes, windows(tap, convolution, gathered)) for tap in taps]
     shape = ops.shape(columns[0])
     x = columns[0] if len(columns) == 1 else ops.stack(columns, axis=-2)
 
@@ -140,23 +139,6 @@ def _conv_transpose(x: Any, kernel: Any, description: TransposedConvolution) -> 
 def _starts(phase: Phase) -> list[int]:
     """The input step that each tap of the phase carries to its first output step."""
     return [phase.offset - q * phase.dilation for q in range(phase.count)]
-
-
-def _windows(tap: Sequence[int], axes: Sequence[int], convolution: Convolution) -> list[slice]:
-    """Where the windows find this tap along each of `axes`."""
-    slices = []
-    for i, k in zip(axes, tap, strict=True):
-        start, s = k * convolution.dilation_rate[i], convolution.strides[i]
-        rest = convolution.reach[i] - 1 - start
-        slices.append(slice(start or None, -rest if rest else None, s if s > 1 else None))
-    return slices
-
-
-def _of_axes(rank: int, axes: Sequence[int], slices: Sequence[slice]) -> list[slice]:
-    every = [slice(None)] * rank
-    for i, piece in zip(axes, slices, strict=True):
-        every[i] = piece
-    return every
 
 
 def _channels_last(

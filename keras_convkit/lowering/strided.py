@@ -19,7 +19,7 @@ from keras import ops
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
 from keras_convkit.lowering import layout
 from keras_convkit.lowering.grouped import Lowering
-from keras_convkit.lowering.layout import spatial_slice
+from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import extend, pad_to_valid
 
 
@@ -84,27 +84,17 @@ def _transposed(convolution: Convolution, x: Any, y: Any) -> TransposedConvoluti
 
 
 def _weights_gradient(x: Any, cotangent: Any, convolution: Convolution) -> Any:
-    axes, size = convolution.axes, convolution.kernel_size
+    axes, size, last = convolution.axes, convolution.kernel_size, convolution.rank - 1
     channels, filters = x.shape[-1], cotangent.shape[-1]
     x = extend(x, axes, convolution.padding_amounts(axes.lengths(x.shape)))
-    windows = [
-        [slice(k * d, k * d + (m - 1) * s + 1, s) for k in range(taps)]
-        for taps, m, s, d in zip(
-            size,
-            axes.lengths(cotangent.shape),
-            convolution.strides,
-            convolution.dilation_rate,
-            strict=True,
-        )
-    ]
-    *others, last = windows
     right = ops.reshape(cotangent, (-1, filters))
     products = []
-    for window in itertools.product(*others):
+    for others in itertools.product(*map(range, size[:-1])):
         # First what all taps of the last axis share, once.
-        rows = spatial_slice(x, axes, [*window, slice(None)])
-        every = [slice(None)] * len(window)
-        columns = [spatial_slice(rows, axes, [*every, tap]) for tap in last]
+        rows = spatial_slice(x, axes, windows(others, convolution, range(last)))
+        columns = [
+            spatial_slice(rows, axes, windows((k,), convolution, (last,))) for k in range(size[-1])
+        ]
         left = columns[0] if len(columns) == 1 else ops.stack(columns, axis=-2)
         left = ops.reshape(left, (-1, len(columns) * channels))
         products.append(ops.matmul(ops.transpose(left), right))

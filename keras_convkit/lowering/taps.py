@@ -16,7 +16,7 @@ from keras import ops
 from keras_convkit.description import Convolution
 from keras_convkit.input_checks import Shape, static_shape
 from keras_convkit.lowering.barrier import barrier
-from keras_convkit.lowering.layout import spatial_slice
+from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import pad_to_valid
 
 # (weights of one tap, shape of the product's tensor, channels last) -> weights that broadcast to it
@@ -65,31 +65,14 @@ def _sum_over_taps(x: Any, kernel: Any, convolution: Convolution, spread: Spread
     split = axes.rank if axes.channels_last else axes.rank - 1
     total = None
     for inner in itertools.product(*map(range, convolution.kernel_size[split:])):
-        windows = _windows((0,) * split + inner, convolution)
-        part = spatial_slice(x, axes, (*(slice(None),) * split, *windows[split:]))
+        part = spatial_slice(x, axes, windows(inner, convolution, range(split, axes.rank)))
         for outer in itertools.product(*map(range, convolution.kernel_size[:split])):
-            tap = outer + inner
-            windows = _windows(tap, convolution)
-            shifted = spatial_slice(part, axes, (*windows[:split], *(slice(None),) * len(inner)))
-            product = _outer(shifted, kernel[tap], convolution, multiplier, spread)
+            shifted = spatial_slice(part, axes, windows(outer, convolution, range(split)))
+            product = _outer(shifted, kernel[outer + inner], convolution, multiplier, spread)
             total = product if total is None else total + product
     if multiplier == 1:
         return total
     return _merge_multiplier(total, convolution)
-
-
-def _windows(tap: tuple[int, ...], convolution: Convolution) -> tuple[slice, ...]:
-    """Where each window of the padded input finds this tap's step.
-
-    The end counts from behind, so that the input's length needn't be known.
-    """
-    slices = []
-    for k, s, d, e in zip(
-        tap, convolution.strides, convolution.dilation_rate, convolution.reach, strict=True
-    ):
-        start, rest = k * d, e - 1 - k * d
-        slices.append(slice(start or None, -rest if rest else None, s if s > 1 else None))
-    return tuple(slices)
 
 
 def _outer(x: Any, weights: Any, convolution: Convolution, multiplier: int, spread: Spread) -> Any:
