@@ -629,6 +629,45 @@ def test_barriers_whatever_number_the_kernel_begins_with(assert_close):
     assert_close(y[..., 1], wanted[..., 1])
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="no other backend uses it")
+@every_format
+def test_multiply_adds_whatever_number_the_kernel_begins_with(data_format, assert_close):
+    x, kernel = draw(shape_of((5, 4), 4, data_format), (3, 2, 2, 6))
+    kernel[0, 0, 0, 0] = np.nan
+    options = {"dilation_rate": (1, 2), "groups": 2}
+    description = convolution(2, (3, 2), data_format, **options)
+    formulation = dispatch.FORMULATIONS["conv"]["multiply_adds"]
+    y = compute(lambda x, w: formulation(x, w, description), x, kernel)
+    wanted = reference.conv(x, kernel, data_format=data_format, **options)
+    assert (np.isnan(y) == np.isnan(wanted)).all() and np.isnan(y).any()
+    assert_close(np.nan_to_num(y), np.nan_to_num(wanted))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="no other backend uses it")
+def test_multiply_adds_compile_once_where_nothing_is_compiled_around_them(caplog):
+    import jax
+
+    x, kernel = map(jax.numpy.asarray, draw((2, 6, 5, 4), (3, 3, 2, 4)))
+    description = convolution(2, (3, 3), "channels_last", padding="same", groups=2)
+
+    def derivatives():
+        f = dispatch.FORMULATIONS["conv"]["multiply_adds"]
+        return jax.grad(lambda x, w: f(x, w, description).sum(), (0, 1))(x, kernel)
+
+    derivatives()
+    with jax.log_compiles():
+        assert not compiled(caplog)
+        jax.jit(lambda x: x + 1)(x)
+        assert compiled(caplog), "JAX no longer tells of what it compiles by these words"
+        caplog.clear()
+        derivatives()
+    assert not compiled(caplog)
+
+
+def compiled(caplog):
+    return [text for text in caplog.messages if text.startswith("Compiling")]
+
+
 DERIVED = {
     "taps_between_barriers": (
         "depthwise_conv",

@@ -19,7 +19,8 @@ from typing import Any
 from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes
-from keras_convkit.lowering.barrier import barrier
+from keras_convkit.lowering import native
+from keras_convkit.lowering.barrier import between_barriers
 from keras_convkit.lowering.grouped import Lowering
 from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import extend, pad_to_valid
@@ -34,8 +35,7 @@ def conv(x: Any, kernel: Any, convolution: Convolution, wide: Lowering) -> Any:
         x, convolution = pad_to_valid(x, convolution)
     amounts = convolution.padding_amounts(axes.lengths(x.shape))
     window = Window(convolution.dilation_rate, amounts)
-    run = _bilinear(window, axes, convolution.groups, wide)
-    return barrier(run(barrier(x, kernel), kernel), kernel)
+    return _bilinear(window, axes, convolution.groups, wide)(x, kernel)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -47,22 +47,31 @@ def _bilinear(
     That consists of such functions and of native ones, so derivatives of every order are defined.
     """
 
+    def by(formulation: Lowering) -> Callable[[Any, Any], Any]:
+        def compute(x: Any, kernel: Any) -> Any:
+            x = extend(x, axes, window.amounts)
+            return formulation(x, kernel, _valid(kernel, window, axes, groups))
+
+        return compute
+
+    # Made once: where nothing is compiled around it, JAX compiles a choice between new functions
+    # afresh.
+    fused, one_a_group, plain = by(_sum), by(wide), by(native.conv)
+
     @ops.custom_gradient
     def run(x: Any, kernel: Any) -> Any:
         def gradient(*args: Any, upstream: Any = None) -> Any:
             cotangent = args[0] if upstream is None else upstream
             back = _bilinear(window.back(kernel.shape[: axes.rank]), axes, groups, wide)
-            # Or each term would gather its weights from where they were.
-            turned = barrier(_turned(kernel, groups), kernel)
             return (
-                back(cotangent, turned),
+                back(cotangent, _turned(kernel, groups)),
                 _weights_gradient(x, cotangent, window, axes, groups),
             )
 
-        few = math.prod(kernel.shape[:-1]) <= MANY_WEIGHTS
-        forward = _sum if few else wide
-        padded = extend(x, axes, window.amounts)
-        return forward(padded, kernel, _valid(kernel, window, axes, groups)), gradient
+        if math.prod(kernel.shape[:-1]) > MANY_WEIGHTS:
+            return one_a_group(x, kernel), gradient
+        # The way that is not taken compiles in no time: it is one operation.
+        return between_barriers(fused, plain, x, kernel), gradient
 
     return run
 
