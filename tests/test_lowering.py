@@ -643,31 +643,6 @@ def test_multiply_adds_whatever_number_the_kernel_begins_with(data_format, asser
     assert_close(np.nan_to_num(y), np.nan_to_num(wanted))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="no other backend uses it")
-def test_multiply_adds_compile_once_where_nothing_is_compiled_around_them(caplog):
-    import jax
-
-    x, kernel = map(jax.numpy.asarray, draw((2, 6, 5, 4), (3, 3, 2, 4)))
-    description = convolution(2, (3, 3), "channels_last", padding="same", groups=2)
-
-    def derivatives():
-        f = dispatch.FORMULATIONS["conv"]["multiply_adds"]
-        return jax.grad(lambda x, w: f(x, w, description).sum(), (0, 1))(x, kernel)
-
-    derivatives()
-    with jax.log_compiles():
-        assert not compiled(caplog)
-        jax.jit(lambda x: x + 1)(x)
-        assert compiled(caplog), "JAX no longer tells of what it compiles by these words"
-        caplog.clear()
-        derivatives()
-    assert not compiled(caplog)
-
-
-def compiled(caplog):
-    return [text for text in caplog.messages if text.startswith("Compiling")]
-
-
 DERIVED = {
     "taps_between_barriers": (
         "depthwise_conv",
@@ -942,6 +917,12 @@ SPREADING = {
 }  # fmt: skip
 
 
+def formulation_of(name, operation):
+    """That of the longest name that this one begins or goes on with."""
+    formulations = dispatch.FORMULATIONS[operation]
+    return formulations[max((each for each in formulations if each in name), key=len)]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
 @pytest.mark.parametrize("name", SPREADING)
 def test_not_finite_outputs_are_those_that_read_it(name, value):
@@ -955,10 +936,7 @@ def test_not_finite_outputs_are_those_that_read_it(name, value):
     assert expected.any() and not expected.all()
     describe = transposed_convolution if operation == "conv_transpose" else convolution
     description = describe(len(lengths), kernel_shape[: len(lengths)], **options)
-    formulations = dispatch.FORMULATIONS[operation]
-    # The longest name that this one begins or goes on with.
-    named = max((each for each in formulations if each in name), key=len)
-    formulation = formulations[named]
+    formulation = formulation_of(name, operation)
     y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
     np.testing.assert_array_equal(~np.isfinite(y), expected)
 
@@ -976,6 +954,50 @@ def test_products_shift_infinity_to_nothing_that_does_not_read_it(operation, few
     formulation = dispatch.FORMULATIONS[operation]["products"]
     y = compute(lambda x, kernel: formulation(x, kernel, description), x, kernel)
     np.testing.assert_array_equal(~np.isfinite(y), expected)
+
+
+ON_JAX = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="the other backends compile no single operation"
+)
+
+
+@ON_JAX
+@pytest.mark.parametrize("name", SPREADING)
+def test_a_second_call_compiles_nothing_where_nothing_is_compiled_around_it(name, caplog):
+    operation, lengths, kernel_shape, options = SPREADING[name]
+    describe = transposed_convolution if operation == "conv_transpose" else convolution
+    description = describe(len(lengths), kernel_shape[: len(lengths)], **options)
+    formulation = formulation_of(name, operation)
+    x, kernel = map(keras.ops.convert_to_tensor, draw((2, *lengths, 2), kernel_shape))
+    assert_compiles_once(lambda x: formulation(x, kernel, description), x, caplog)
+
+
+@ON_JAX
+@pytest.mark.parametrize("name", ["stacked", "phases_both_ways", "gathers_both_ways"])
+def test_a_second_upsampling_compiles_nothing_either(name, caplog):
+    interpolation = "nearest" if name == "stacked" else "cubic"
+    description = upsampling(2, (2, 3), interpolation)
+    x = keras.ops.convert_to_tensor(*draw((2, 5, 4, 3)))
+    assert_compiles_once(lambda x: dispatch.UPSAMPLE[name](x, description), x, caplog)
+
+
+def assert_compiles_once(f, x, caplog):
+    import jax
+
+    def call():
+        f(x)
+        jax.grad(lambda x: f(x).sum())(x)
+
+    with jax.log_compiles():
+        call()
+        assert compilations(caplog)
+        caplog.clear()
+        call()
+        assert not compilations(caplog)
+
+
+def compilations(caplog):
+    return [text for text in caplog.messages if text.startswith("Compiling")]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -26,6 +26,7 @@ from keras_convkit.lowering import layout
 from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import extend, pad_to_valid
 from keras_convkit.lowering.phases import Phase, interleave, phases_of
+from keras_convkit.lowering.program import one_program
 
 # As many numbers as the factors and the results of a chunk's products have at least: 8 MiB in all.
 # Fewer samples at a time make slow products; more of them leave the cache and cost memory. XLA
@@ -180,6 +181,7 @@ def _chunked(
     afresh for each new function. Recomputed in the gradient, or the columns would be kept for it.
     """
     one = keras.remat(lambda x, kernel: compute(x, kernel, description))
+    whole = one_program(one)
 
     def step(kernel: Any, x: Any) -> tuple[Any, Any]:
         return kernel, one(x, kernel)
@@ -187,10 +189,10 @@ def _chunked(
     def every(x: Any, kernel: Any) -> Any:
         n = x.shape[0]
         if n <= size:
-            return one(x, kernel)
+            return whole(x, kernel)
         rest = n % size
         _, y = ops.scan(step, kernel, ops.reshape(x[: n - rest], (-1, size, *x.shape[1:])))
         y = ops.reshape(y, (n - rest, *y.shape[2:]))
-        return ops.concatenate([y, one(x[-rest:], kernel)], axis=0) if rest else y
+        return ops.concatenate([y, whole(x[-rest:], kernel)], axis=0) if rest else y
 
     return keras.remat(every)

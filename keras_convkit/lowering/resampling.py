@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -31,6 +32,7 @@ from keras_convkit.lowering.layout import (
     to_channels_last,
 )
 from keras_convkit.lowering.limits import gathers_by_index
+from keras_convkit.lowering.program import as_one_program
 
 Filter = tuple[Tap, ...]
 # One axis by its filters: (x, axis, size, interpolation) -> y.
@@ -51,6 +53,7 @@ def repeat(x: Any, description: Upsampling) -> Any:
     return x
 
 
+@as_one_program(tensors=1)
 def stacked(x: Any, description: Upsampling) -> Any:
     """Nearest neighbours, as copies side by side: their gradient is a sum of slices."""
     for axis, size in reversed(_scaled(description)):
@@ -155,23 +158,28 @@ def _each_axis(x: Any, description: Upsampling, along_axis: AlongAxis, turn: int
     return x
 
 
+_all_axes = as_one_program(tensors=1)(_each_axis)
+
+
 def _with_adjoint(x: Any, description: Upsampling, ways: tuple[AlongAxis, AlongAxis]) -> Any:
-    """`x` upsampled by the first way, with the second for the gradient.
+    """`x` upsampled by the first way, with the second for the gradient."""
+    return _linear(description, ways, False)(x)
 
-    Each is linear and the other's gradient, so derivatives of every order are defined.
-    """
 
-    def run(x: Any, back: bool) -> Any:
-        @ops.custom_gradient
-        def linear(x: Any) -> Any:
-            def gradient(*args: Any, upstream: Any = None) -> Any:
-                return run(args[0] if upstream is None else upstream, not back)
+@lru_cache(maxsize=1024)
+def _linear(
+    description: Upsampling, ways: tuple[AlongAxis, AlongAxis], back: bool
+) -> Callable[[Any], Any]:
+    """Each way is linear and the other's gradient, so derivatives of every order are defined."""
 
-            return _each_axis(x, description, ways[back], -1 if back else 1), gradient
+    @ops.custom_gradient
+    def linear(x: Any) -> Any:
+        def gradient(*args: Any, upstream: Any = None) -> Any:
+            return _linear(description, ways, not back)(args[0] if upstream is None else upstream)
 
-        return linear(x)
+        return _all_axes(x, description, ways[back], -1 if back else 1), gradient
 
-    return run(x, False)
+    return linear
 
 
 def _phases_along(x: Any, axis: int, size: int, interpolation: str) -> Any:

@@ -273,6 +273,14 @@ def reshapes_by_operation() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
+def compiles_loops() -> bool:
+    """Whether a loop is compiled as a whole even where nothing is compiled around it.
+
+    On JAX; a depthwise layer is then 20 times faster than as the operations that it consists of.
+    """
+    return keras.backend.backend() == "jax"
+
+
 def weights_by_value() -> bool:
     """Whether a variable's value is a tensor, and faster to take than the variable to convert.
 

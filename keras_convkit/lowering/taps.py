@@ -18,6 +18,7 @@ from keras_convkit.input_checks import Shape, static_shape
 from keras_convkit.lowering.barrier import barrier
 from keras_convkit.lowering.layout import spatial_slice, windows
 from keras_convkit.lowering.padding import pad_to_valid
+from keras_convkit.lowering.program import as_one_program
 
 # (weights of one tap, shape of the product's tensor, channels last) -> weights that broadcast to it
 Spread = Callable[[Any, Shape, bool], Any]
@@ -32,6 +33,7 @@ def depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return _sum_over_taps(x, kernel, convolution, _broadcast)
 
 
+@as_one_program(tensors=2)
 def depthwise_summed_in_parts(x: Any, kernel: Any, convolution: Convolution) -> Any:
     """The same, with weights whose derivative adds parts of the positions before it sums them.
 
@@ -44,6 +46,7 @@ def depthwise_summed_in_parts(x: Any, kernel: Any, convolution: Convolution) -> 
     return _sum_over_taps(x, kernel, convolution, _concatenate_parts)
 
 
+@as_one_program(tensors=2)
 def depthwise_between_barriers(x: Any, kernel: Any, convolution: Convolution) -> Any:
     """The same, with an input and an output that are written to memory, and so their derivatives.
 
@@ -52,7 +55,7 @@ def depthwise_between_barriers(x: Any, kernel: Any, convolution: Convolution) ->
     Into what stands in front it fuses the sum of the taps' input gradients, in whatever order of
     the axes it is read there.
     """
-    y = depthwise_summed_in_parts(barrier(x, kernel), kernel, convolution)
+    y = _sum_over_taps(barrier(x, kernel), kernel, convolution, _concatenate_parts)
     return barrier(y, kernel)
 
 

@@ -23,6 +23,7 @@ from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering import layout
 from keras_convkit.lowering.layout import cut, spatial_slice
 from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.program import as_one_program
 from keras_convkit.lowering.window import Window
 
 AXES = SpatialAxes(2, "channels_last")
@@ -54,7 +55,7 @@ def _bilinear(window: Window) -> Callable[[Any, Any], Any]:
     def run(x: Any, kernel: Any) -> Any:
         def gradient(*args: Any, upstream: Any = None) -> Any:
             cotangent = args[0] if upstream is None else upstream
-            size = kernel.shape[:2]
+            size = tuple(kernel.shape[:2])
             turned = ops.swapaxes(ops.flip(kernel, axis=(0, 1)), 2, 3)
             return (
                 _bilinear(window.back(size))(cotangent, turned),
@@ -66,6 +67,7 @@ def _bilinear(window: Window) -> Callable[[Any, Any], Any]:
     return run
 
 
+@as_one_program(tensors=2)
 def _convolve(x: Any, kernel: Any, window: Window) -> Any:
     rows, columns = window.amounts
     reach = (kernel.shape[0] - 1) * window.dilation[0] + 1
@@ -80,6 +82,7 @@ def _convolve(x: Any, kernel: Any, window: Window) -> Any:
     return spatial_slice(y, AXES, [cut(0, more), slice(None)])
 
 
+@as_one_program(tensors=2)
 def _weights_gradient(x: Any, cotangent: Any, size: Sequence[int], window: Window) -> Any:
     n, channels, filters = x.shape[0], x.shape[-1], cotangent.shape[-1]
     positions = cotangent.shape[1] * (x.shape[2] + sum(window.amounts[1]))
