@@ -189,10 +189,13 @@ class TransposedConvolution:
         """The word whose output, as Keras computes it, is the one asked for, if there is one.
 
         With an output padding TensorFlow takes 'same' alone, and only where the output's length
-        divided by the stride gives the input's again: not for an even reach and 0.
+        divided by the stride gives the input's again: not for an even reach and 0. A stride beyond
+        the reach is left out of 'same' as it is for a convolution, which the gradient is.
         """
         first = self.padding[0]
         if first not in ("valid", "same") or set(self.padding) != {first}:
+            return None
+        if first == "same" and not all(map(le, self.strides, self.reach)):
             return None
         if self.output_padding is None:
             return str(first)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_convkit.lowering import limits
 from keras_convkit.parity.cases import CASES, CONVOLUTION_FAMILIES
 from keras_convkit.parity.differentiation import to_numpy
 from tests.compiled import whole
@@ -45,6 +46,18 @@ def why_wrong(case):
         return "TensorFlow adds the bias along the last axis"
     if config.get("output_padding") == 0 and config.get("padding") == "same":
         return "TensorFlow fails on an even kernel with 'same' and output_padding=0"
+    return None if limits.onednn() else why_refused_without_onednn(case)
+
+
+def why_refused_without_onednn(case):
+    """What TensorFlow's own kernels for a CPU, of which its channels-last ones are most, can't."""
+    if case.family in ("DepthwiseConv", "SeparableConv") and len(set(case.each("strides"))) > 1:
+        return "TensorFlow's own depthwise kernel takes no strides that differ"
+    if case.family == "ConvTranspose":
+        if max(case.each("dilation_rate")) > 1:
+            return "TensorFlow's own transposed kernels take no dilation"
+        if case.channels_first:
+            return "TensorFlow's own transposed kernels take no channels_first"
     return None
 
 

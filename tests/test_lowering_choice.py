@@ -1,6 +1,7 @@
 """Which formulation is chosen: the limits, the table, and what a user prefers."""
 
 import itertools
+import os
 import threading
 
 import keras
@@ -164,6 +165,31 @@ def test_tensorflow_resizes_where_its_centres_are_exact(size, length, exact):
         "upsample", description, (2, length, 4), "float32", "tensorflow", "tensorflow", "cpu"
     )
     assert limits.can("native", case) is exact
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow" or "TF_ENABLE_ONEDNN_OPTS" not in os.environ,
+    reason="the processor decides: integration/test_onednn.py runs this",
+)
+def test_onednn_is_on_where_the_environment_says_so():
+    assert limits.onednn() == (os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="nothing else asks")
+def test_onednn_is_asked_for_while_a_graph_is_made():
+    """Where the failure of what is tried would be the graph's, when it is run."""
+    import tensorflow as tf
+
+    answers = []
+
+    @tf.function
+    def traced():
+        limits.onednn.cache_clear()
+        answers.append(limits.onednn())
+        return tf.constant(1)
+
+    assert traced() == 1
+    assert answers == [limits.onednn()]
 
 
 def test_on_one_core_a_convolution_is_not_threaded():

@@ -132,6 +132,10 @@ class Case(NamedTuple):
         return max(self.description.strides) > 1
 
     @property
+    def unequal_strides(self) -> bool:
+        return len(set(self.description.strides)) > 1
+
+    @property
     def strided_and_dilated(self) -> bool:
         return self.strided and self.dilated
 

@@ -142,11 +142,11 @@ def _conv_of_a_line(x: Any, kernel: Any, convolution: Convolution) -> Any:
 
 
 def _conv_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
-    return phases.strided_and_dilated(x, kernel, convolution, conv=_conv)
+    return phases.strided(x, kernel, convolution, conv=_conv)
 
 
 def _depthwise_phases(x: Any, kernel: Any, convolution: Convolution) -> Any:
-    return phases.strided_and_dilated(x, kernel, convolution, conv=_depthwise_conv)
+    return phases.strided(x, kernel, convolution, conv=_depthwise_conv)
 
 
 def _depthwise_planes(x: Any, kernel: Any, convolution: Convolution) -> Any:

@@ -5,12 +5,14 @@ The rows say which cases; the functions below, the smaller faults that a formula
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_convkit.lowering.case import Case, device_of
 
@@ -37,9 +39,27 @@ class Limit(NamedTuple):
         )
 
 
+@lru_cache(maxsize=1)
 def onednn() -> bool:
-    """Whether TensorFlow computes on this CPU with oneDNN: its default on Linux alone."""
-    return platform.system() == "Linux" and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0"
+    """Whether TensorFlow computes on this CPU with oneDNN.
+
+    By default it does where the processor has AVX-512 VNNI or the like, which many haven't, and
+    an environment variable decides otherwise. So it is tried, in a thread, since in this one a
+    graph may be in the making, which would fail later.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_transposes_with_dilation).result()
+
+
+def _transposes_with_dilation() -> bool:
+    x, kernel = np.ones((1, 2, 2, 1), "float32"), np.ones((2, 2, 1, 1), "float32")
+    try:
+        with keras.device("cpu:0"):
+            ops.conv_transpose(x, kernel, padding="valid", dilation_rate=2)
+    # Of a class of TensorFlow's.
+    except Exception:
+        return False
+    return True
 
 
 LIMITS = (
@@ -119,12 +139,18 @@ LIMITS = (
         "there is no such operation",
     ),
     Limit(
+        "depthwise_conv", "native", "tensorflow", ANY,
+        lambda case: case.unequal_strides and not (case.device == "cpu" and onednn()),
+        "of TensorFlow's own kernels and oneDNN's only those take strides that differ",
+    ),
+    Limit(
         "depthwise_conv", "planes", ANY, ANY,
         lambda case: case.description.rank < 3 or not case.description.axes.channels_last,
         "there is one plane, or its channels aren't the last axis",
     ),
     Limit(
-        "depthwise_conv", "phases", ANY, ANY, lambda case: not case.strided_and_dilated,
+        "depthwise_conv", "phases", ANY, ANY,
+        lambda case: not (case.strided_and_dilated or case.unequal_strides),
         "there is nothing to take apart",
     ),
     Limit(

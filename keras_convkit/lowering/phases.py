@@ -29,8 +29,11 @@ from keras_convkit.lowering.padding import extend, pad_to_valid
 ConvLowering = Callable[[Any, Any, Convolution], Any]
 
 
-def strided_and_dilated(x: Any, kernel: Any, convolution: Convolution, conv: ConvLowering) -> Any:
-    """A convolution with strides and dilation, by `conv` that needn't know both at once."""
+def strided(x: Any, kernel: Any, convolution: Convolution, conv: ConvLowering) -> Any:
+    """A convolution with strides, by `conv` that needn't know both strides and dilation.
+
+    If there is but one of them, `conv` needs to know dilation alone.
+    """
     x, convolution = pad_to_valid(x, convolution)
     gs, strides, dilation = zip(
         *map(geometry.coprime_parts, convolution.strides, convolution.dilation_rate), strict=True
@@ -38,7 +41,8 @@ def strided_and_dilated(x: Any, kernel: Any, convolution: Convolution, conv: Con
     x = spatial_slice(
         x, convolution.axes, [slice(None, None, g) if g > 1 else slice(None) for g in gs]
     )
-    if max(dilation) == 1 or max(strides) == 1:
+    simpler = (strides, dilation) != (convolution.strides, convolution.dilation_rate)
+    if simpler and (max(dilation) == 1 or max(strides) == 1):
         return conv(x, kernel, convolution.replace(strides=strides, dilation_rate=dilation))
     total = None
     for residues in itertools.product(*map(range, map(min, strides, convolution.kernel_size))):

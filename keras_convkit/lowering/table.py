@@ -150,6 +150,12 @@ TABLE = (
         "the native one computes at stride 1 and throws most of it away",
     ),
     Row(
+        "depthwise_conv", "tensorflow", ANY,
+        lambda case: case.unequal_strides and not can("native", case)
+        and case.description.rank < 3, "phases",
+        "TensorFlow's taps take 50 times as long",
+    ),
+    Row(
         "depthwise_conv", "xla", "cpu", lambda case: SEVERAL <= case.taps <= MANY,
         "taps_between_barriers",
         "between a normalization and a dense layer, 7x7: the gradient 3 to 6 times faster than "
