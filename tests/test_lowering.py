@@ -172,6 +172,8 @@ def takes(operation, name, description, channels):
         return set(description.kernel_size) == {1} and description.groups == 1
     if name == "planes":
         return description.rank == 3 and description.axes.channels_last
+    if name == "many_taps":
+        return max(description.strides) == 1 and keras.backend.backend() == "jax"
     if name != "native":
         return True
     if operation == "conv_transpose" and description.groups > 1:
@@ -545,6 +547,39 @@ def test_strided_derivatives_are_those_of_the_native_operation(size, options, da
     assert_derivatives_of_the_native_operation("strided", description, x, kernel)
 
 
+# Positions that are summed in 5, 7 and 8 parts, and, those of the line, in one.
+MANY_TAPS = {
+    **{name: ((7, 6), *window) for name, window in WINDOWS.items()},
+    "1d": ((17,), (5,), {"padding": "causal"}),
+    "3d": ((3, 4, 5), (2, 1, 2), {"padding": "same"}),
+}
+
+
+@every_format
+@pytest.mark.parametrize("window", MANY_TAPS)
+def test_many_taps_derivatives_are_those_of_the_native_operation(window, data_format):
+    lengths, size, options = MANY_TAPS[window]
+    description = convolution(len(size), size, data_format, **options)
+    x, kernel = draw(shape_of(lengths, 3, data_format, batch=2), (*size, 3, 1))
+    assert_derivatives_of_the_native_operation(
+        "many_taps", description, x, kernel, operation="depthwise_conv"
+    )
+
+
+@ON_JAX
+def test_an_infinite_input_reaches_the_weights_of_the_taps_that_read_it():
+    import jax
+
+    x, kernel = draw((2, 4, 5, 2), (3, 2, 2, 1))
+    x[1, 0, 1, 0] = np.inf  # In the first row: the second and the third tap's rows begin below it.
+    description = convolution(2, (3, 2))
+    formulation = dispatch.FORMULATIONS["depthwise_conv"]["many_taps"]
+    gradient = jax.jit(jax.grad(lambda w: formulation(x, w, description).sum()))(kernel)
+    expected = np.zeros(kernel.shape, bool)
+    expected[0, :, 0] = True
+    np.testing.assert_array_equal(~np.isfinite(gradient), expected)
+
+
 def assert_derivatives_of_the_native_operation(name, description, x, kernel, operation="conv"):
     if keras.backend.backend() != "jax":
         return  # No other backend uses it.
@@ -604,6 +639,22 @@ def test_forward_mode_has_to_ask_for_the_native_operation(groups, monkeypatch):
         tangent()
     with lowering.prefer(conv="native"):
         assert tangent().shape == (2, 62, 62, 4)
+
+
+@ON_JAX
+def test_forward_mode_of_large_kernels_has_to_ask_for_taps():
+    import jax
+
+    x, kernel = draw((1, 6, 6, 2), (5, 5, 2, 1))
+    description = convolution(2, 5)
+
+    def tangent():
+        return jax.jvp(lambda x: dispatch.depthwise_conv(x, kernel, description), (x,), (x,))[1]
+
+    with pytest.raises(TypeError, match="forward-mode"):
+        tangent()
+    with lowering.prefer(depthwise_conv="taps"):
+        assert tangent().shape == (1, 2, 2, 2)
 
 
 def test_chunks_divide_the_batch_where_one_near_does():
@@ -893,6 +944,9 @@ SPREADING = {
     ),
     "taps_between_barriers": (
         "depthwise_conv", (8,), (3, 2, 2), {"padding": 2, "dilation_rate": 2}
+    ),
+    "many_taps": (
+        "depthwise_conv", (6, 7), (3, 2, 2, 1), {"padding": "same", "dilation_rate": (1, 2)}
     ),
     "planes": ("depthwise_conv", (4, 5, 6), (3, 2, 2, 2, 2), {"padding": 1, "dilation_rate": 2}),
     "pointwise": ("conv", (9,), (1, 2, 3), {"padding": 2, "strides": 2}),

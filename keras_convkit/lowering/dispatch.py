@@ -13,6 +13,7 @@ from keras_convkit.lowering import (
     grouped,
     layout,
     limits,
+    many_taps,
     multiply_adds,
     native,
     phases,
@@ -177,6 +178,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "taps": taps.depthwise,
         "taps_summed_in_parts": taps.depthwise_summed_in_parts,
         "taps_between_barriers": taps.depthwise_between_barriers,
+        "many_taps": many_taps.depthwise,
     },
     "conv_transpose": {
         "native": native.conv_transpose,

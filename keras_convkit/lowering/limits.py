@@ -158,6 +158,19 @@ LIMITS = (
         "it chooses by a number's value, which torch.func.vmap doesn't tell",
     ),
     Limit(
+        "depthwise_conv", "many_taps", ANY, ANY,
+        lambda case: case.strided or not case.float32 or None in case.shape or 0 in case.shape,
+        "it takes stride 1 and a known size, and sums in the input's dtype where the native one "
+        "may have a wider one",
+    ),
+    *(
+        Limit(
+            "depthwise_conv", "many_taps", backend, ANY, lambda case: True,
+            "it would lose the gradients' forms there and win nothing: the native one is fast",
+        )
+        for backend in ("tensorflow", "torch")
+    ),
+    Limit(
         "conv_transpose", "native", ANY, ANY, lambda case: case.grouped,
         "no native transposed convolution of Keras takes groups",
     ),

@@ -50,7 +50,7 @@ def _bilinear(
     def by(formulation: Lowering) -> Callable[[Any, Any], Any]:
         def compute(x: Any, kernel: Any) -> Any:
             x = extend(x, axes, window.amounts)
-            return formulation(x, kernel, _valid(kernel, window, axes, groups))
+            return formulation(x, kernel, window.valid(axes, kernel.shape[: axes.rank], groups))
 
         return compute
 
@@ -74,19 +74,6 @@ def _bilinear(
         return between_barriers(fused, plain, x, kernel), gradient
 
     return run
-
-
-def _valid(kernel: Any, window: Window, axes: SpatialAxes, groups: int) -> Convolution:
-    rank = axes.rank
-    return Convolution(
-        axes=axes,
-        kernel_size=tuple(kernel.shape[:rank]),
-        strides=(1,) * rank,
-        padding=("valid",) * rank,
-        dilation_rate=window.dilation,
-        padding_modes=("zeros",) * rank,
-        groups=groups,
-    )
 
 
 def _sum(x: Any, kernel: Any, convolution: Convolution) -> Any:

@@ -100,10 +100,10 @@ def _concatenate_parts(weights: Any, shape: Shape, channels_last: bool) -> Any:
     size = math.prod(weights.shape)
     if channels_last:
         merged = [math.prod(shape) // size, size]
-        axis, parts = 0, _parts(merged[0])
+        axis, parts = 0, parts_of(merged[0])
     else:
         merged = [shape[0], size, *shape[1 + len(weights.shape) :]]
-        axis, parts = max(((axis, _parts(merged[axis])) for axis in (0, 2)), key=lambda s: s[1])
+        axis, parts = max(((axis, parts_of(merged[axis])) for axis in (0, 2)), key=lambda s: s[1])
     merged[axis] //= parts
     if channels_last:
         row, column = ops.reshape(weights, (1, size)), ops.ones((merged[0], 1), weights.dtype)
@@ -116,7 +116,7 @@ def _concatenate_parts(weights: Any, shape: Shape, channels_last: bool) -> Any:
     return ops.reshape(ops.concatenate([part] * parts, axis=axis), shape)
 
 
-def _parts(length: int) -> int:
+def parts_of(length: int) -> int:
     return next((parts for parts in PARTS if length % parts == 0), 1)
 
 

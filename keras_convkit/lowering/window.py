@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.geometry import Pair
 
 
@@ -22,3 +23,15 @@ class Window(NamedTuple):
             for e, (before, after) in zip(reaches, self.amounts, strict=True)
         )
         return Window(self.dilation, amounts)
+
+    def valid(self, axes: SpatialAxes, size: Sequence[int], groups: int = 1) -> Convolution:
+        """The convolution that is left to do once the input has been padded."""
+        return Convolution(
+            axes=axes,
+            kernel_size=tuple(size),
+            strides=(1,) * axes.rank,
+            padding=("valid",) * axes.rank,
+            dilation_rate=self.dilation,
+            padding_modes=("zeros",) * axes.rank,
+            groups=groups,
+        )
