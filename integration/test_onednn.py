@@ -19,6 +19,8 @@ CASES = [
     "DepthwiseConv2D-even_kernel-strides-same",
     "SeparableConv2D-mixed_padding-mixed_modes-channels_first",
     "DepthwiseConv3D-even_kernel-strides-same",
+    "Conv3D-even_kernel-strides-same",
+    "Conv3D-groups-strides-dilation-channels_first",
     "Conv1DTranspose-output_padding-strides-dilation-same",
     "Conv2DTranspose-dilation-no_bias",
     "Conv3DTranspose-kernel_shorter_than_stride-same-channels_first",

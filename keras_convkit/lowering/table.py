@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 
 from keras_convkit.lowering.case import Case
-from keras_convkit.lowering.limits import ANY, can
+from keras_convkit.lowering.limits import ANY, can, onednn
 
 
 class Row(NamedTuple):
@@ -88,6 +88,13 @@ TABLE = (
         and case.positions >= 16 * 16, "pointwise",
         "a product needs no other layout: 1.6 and 1.8 times faster than turned, 1.1 and 1.7 times "
         "than the native one, which oneDNN alone has",
+    ),
+    Row(
+        "conv", "tensorflow", "cpu",
+        lambda case: case.description.rank == 3 and case.strided and case.taps > 1
+        and not onednn(), "strided_native",
+        "the input's gradient by TensorFlow's own kernel, where it has no oneDNN: 6 times slower, "
+        "5x5x5 32 times (2 cores)",
     ),
     Row(
         "conv", "xla", "cpu", lambda case: case.depthwise, "as_depthwise",
@@ -186,6 +193,13 @@ TABLE = (
         "conv_transpose", "xla", "cpu", lambda case: case.phases <= MANY, "phases",
         "XLA's gradient of the native one isn't vectorized on a CPU: 2D 1.5 and 11, 3D 24 and 9 "
         "times slower",
+    ),
+    Row(
+        "conv_transpose", "tensorflow", "cpu",
+        lambda case: case.description.rank == 3 and case.strided and case.phases <= MANY
+        and not onednn(), "phases",
+        "TensorFlow's own kernel, where it has no oneDNN: 20 and 11 times slower on 2 cores, at "
+        "stride 1 and in 2D it isn't",
     ),
     Row("conv_transpose", ANY, ANY, always, "native", ""),
     Row("conv_transpose", ANY, ANY, always, "phases", ""),
