@@ -954,6 +954,15 @@ def test_upsampling_of_every_rank(name, rank, data_format, assert_close):
         assert_upsampled(dispatch.UPSAMPLE[name], x, description, assert_close)
 
 
+@every_format
+@pytest.mark.parametrize("sizes", [(2, 4), (3, 3), (1, 9)])
+def test_stacked_copies_at_once_and_axis_by_axis(sizes, data_format, assert_close):
+    (x,) = draw(shape_of((2, 3), 2, data_format))
+    assert_upsampled(
+        dispatch.UPSAMPLE["stacked"], x, upsampling(2, sizes, "nearest", data_format), assert_close
+    )
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_phase_filters_are_shifted_kernels(method):
     kernel, radius = filters.KERNELS[method]

@@ -34,6 +34,9 @@ from keras_convkit.lowering.layout import (
 from keras_convkit.lowering.limits import gathers_by_index
 from keras_convkit.lowering.program import as_one_program
 
+# XLA fuses the sum of so many slices into one loop, with 9 no more; and it takes three equal copies
+# or more for a broadcast, which is faster forward than a concatenation.
+FEW_COPIES = 8
 Filter = tuple[Tap, ...]
 # One axis by its filters: (x, axis, size, interpolation) -> y.
 AlongAxis = Callable[[Any, int, int, str], Any]
@@ -56,9 +59,22 @@ def repeat(x: Any, description: Upsampling) -> Any:
 @as_one_program(tensors=1)
 def stacked(x: Any, description: Upsampling) -> Any:
     """Nearest neighbours, as copies side by side: their gradient is a sum of slices."""
-    for axis, size in reversed(_scaled(description)):
-        x = _interleaved([x] * size, axis)
-    return x
+    if math.prod(description.sizes) > FEW_COPIES:
+        for axis, size in reversed(_scaled(description)):
+            x = _interleaved([x] * size, axis)
+        return x
+    # All copies behind the spatial axes, and from there each behind its own.
+    shape, rank = list(ops.shape(x)), description.axes.rank
+    behind = len(shape) + description.axes.spatial_axes[-1] + 1
+    front = behind - rank
+    y = ops.stack([x] * math.prod(description.sizes), axis=behind)
+    y = reshaped(y, [*shape[:behind], *description.sizes, *shape[behind:]])
+    order = [axis for i in range(rank) for axis in (front + i, behind + i)]
+    y = ops.transpose(y, [*range(front), *order, *range(behind + rank, len(shape) + rank)])
+    shape[front:behind] = [
+        n * size for n, size in zip(shape[front:behind], description.sizes, strict=True)
+    ]
+    return reshaped(y, shape)
 
 
 def repeat_channels_last(x: Any, description: Upsampling) -> Any:
