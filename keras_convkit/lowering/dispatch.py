@@ -134,12 +134,6 @@ def _strided_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return strided.conv(x, kernel, convolution, products.conv, _conv_transpose)
 
 
-def _strided_native_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
-    # TensorFlow's gradients of their own take tensors, and a variable is none.
-    kernel = ops.convert_to_tensor(kernel)
-    return strided.conv(x, kernel, convolution, native.conv, _conv_transpose)
-
-
 def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.as_depthwise(x, kernel, convolution, depthwise=_depthwise_conv)
 
@@ -176,7 +170,6 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "threaded": threaded.conv,
         "multiply_adds": _conv_as_multiply_adds,
         "strided": _strided_conv,
-        "strided_native": _strided_native_conv,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,
