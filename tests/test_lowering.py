@@ -221,6 +221,26 @@ def test_formulation(call, name, data_format, assert_close):
     assert_close(y, expected)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="no other backend is wrong there")
+@every_format
+def test_torch_is_asked_for_no_strides_of_one_tap(data_format, assert_close, monkeypatch):
+    """Their gradient writes beyond its memory: the process ends in it, or later, or not."""
+    asked = []
+
+    def conv(x, kernel, strides, **options):
+        asked.append(strides)
+        return original(x, kernel, strides=strides, **options)
+
+    original = keras.ops.conv
+    monkeypatch.setattr(keras.ops, "conv", conv)
+    options = {"strides": (2, 3), "padding": 1}
+    x, kernel = draw(shape_of((6, 5), 3, data_format), (1, 1, 3, 2))
+    description = convolution(2, 1, data_format, **options)
+    y = compute(lambda x, w: dispatch.FORMULATIONS["conv"]["native"](x, w, description), x, kernel)
+    assert_close(y, reference.conv(x, kernel, data_format=data_format, **options))
+    assert asked == [(1, 1)]
+
+
 # Phases of strided and dilated convolutions.
 
 

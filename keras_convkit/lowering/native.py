@@ -30,10 +30,15 @@ def _windowed(operation: Callable, x: Any, kernel: Any, convolution: Convolution
     if convolution.padding[0] == "same" and limits.forgets_same(convolution.rank):
         # Two steps that cost nothing, and through which no padding is seen.
         x = ops.squeeze(ops.expand_dims(x, 0), 0)
+    strides = convolution.strides
+    if max(strides) > 1 == max(convolution.kernel_size) and limits.overruns_strided_pointwise():
+        # One tap pads nothing: what it doesn't read is dropped beforehand.
+        x = spatial_slice(x, convolution.axes, [slice(None, None, s) for s in strides])
+        strides = (1,) * convolution.rank
     return operation(
         x,
         kernel,
-        strides=convolution.strides,
+        strides=strides,
         padding=convolution.padding[0],
         data_format=convolution.axes.data_format,
         dilation_rate=convolution.dilation_rate,
