@@ -19,22 +19,19 @@ from keras import ops
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering import layout, native, taps
 from keras_convkit.lowering.barrier import between_barriers
-from keras_convkit.lowering.grouped import Lowering
+from keras_convkit.lowering.derivative import with_gradient
 from keras_convkit.lowering.layout import spatial_slice, windows
-from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.padding import extend
 from keras_convkit.lowering.program import as_one_program
-from keras_convkit.lowering.window import Window
+from keras_convkit.lowering.window import Window, window_of
 
 
 def depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     """A convolution of stride 1; one of several filters a channel has the plain gradient."""
     if kernel.shape[-1] > 1:
         return taps.depthwise_between_barriers(x, kernel, convolution)
-    axes = convolution.axes
-    if set(convolution.padding_modes) != {"zeros"}:
-        x, convolution = pad_to_valid(x, convolution)
-    amounts = convolution.padding_amounts(axes.lengths(x.shape))
-    return _bilinear(Window(convolution.dilation_rate, amounts), axes)(x, kernel)
+    x, window = window_of(x, convolution)
+    return _bilinear(window, convolution.axes)(x, kernel)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -44,33 +41,23 @@ def _bilinear(window: Window, axes: SpatialAxes) -> Callable[[Any, Any], Any]:
     That consists of such functions and of a product, so derivatives of every order are defined.
     """
     rank = axes.rank
-
-    def by(formulation: Lowering) -> Callable[[Any, Any], Any]:
-        def compute(x: Any, kernel: Any) -> Any:
-            x = extend(x, axes, window.amounts)
-            return formulation(x, kernel, window.valid(axes, kernel.shape[:rank]))
-
-        return compute
-
     # Made once: where nothing is compiled around it, JAX compiles a choice between new functions
     # afresh.
-    fused, plain = by(taps.depthwise), by(_grouped)
+    fused, plain = window.convolve(taps.depthwise, axes), window.convolve(_grouped, axes)
 
-    @ops.custom_gradient
-    def run(x: Any, kernel: Any) -> Any:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            cotangent = args[0] if upstream is None else upstream
-            size = tuple(kernel.shape[:rank])
-            turned = ops.flip(kernel, axis=tuple(range(rank)))
-            return (
-                _bilinear(window.back(size), axes)(cotangent, turned),
-                _weights_gradient(x, cotangent, size, window, axes),
-            )
-
+    def forward(x: Any, kernel: Any) -> Any:
         # Or XLA would compute the sum once more for each of its readers.
-        return between_barriers(fused, plain, x, kernel), gradient
+        return between_barriers(fused, plain, x, kernel)
 
-    return run
+    def gradient(x: Any, kernel: Any, cotangent: Any) -> Any:
+        size = tuple(kernel.shape[:rank])
+        turned = ops.flip(kernel, axis=tuple(range(rank)))
+        return (
+            _bilinear(window.back(size), axes)(cotangent, turned),
+            _weights_gradient(x, cotangent, size, window, axes),
+        )
+
+    return with_gradient(forward, gradient)
 
 
 def _grouped(x: Any, kernel: Any, convolution: Convolution) -> Any:

@@ -21,21 +21,18 @@ from keras import ops
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering import native
 from keras_convkit.lowering.barrier import between_barriers
+from keras_convkit.lowering.derivative import with_gradient
 from keras_convkit.lowering.grouped import Lowering
 from keras_convkit.lowering.layout import spatial_slice, windows
-from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.padding import extend
 from keras_convkit.lowering.table import MANY_WEIGHTS
-from keras_convkit.lowering.window import Window
+from keras_convkit.lowering.window import Window, window_of
 
 
 def conv(x: Any, kernel: Any, convolution: Convolution, wide: Lowering) -> Any:
     """A convolution of stride 1; `wide` computes a gradient of too many multiply-adds."""
-    axes = convolution.axes
-    if set(convolution.padding_modes) != {"zeros"}:
-        x, convolution = pad_to_valid(x, convolution)
-    amounts = convolution.padding_amounts(axes.lengths(x.shape))
-    window = Window(convolution.dilation_rate, amounts)
-    return _bilinear(window, axes, convolution.groups, wide)(x, kernel)
+    x, window = window_of(x, convolution)
+    return _bilinear(window, convolution.axes, convolution.groups, wide)(x, kernel)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -47,33 +44,26 @@ def _bilinear(
     That consists of such functions and of native ones, so derivatives of every order are defined.
     """
 
-    def by(formulation: Lowering) -> Callable[[Any, Any], Any]:
-        def compute(x: Any, kernel: Any) -> Any:
-            x = extend(x, axes, window.amounts)
-            return formulation(x, kernel, window.valid(axes, kernel.shape[: axes.rank], groups))
-
-        return compute
-
     # Made once: where nothing is compiled around it, JAX compiles a choice between new functions
     # afresh.
-    fused, one_a_group, plain = by(_sum), by(wide), by(native.conv)
+    fused, one_a_group, plain = (
+        window.convolve(by, axes, groups) for by in (_sum, wide, native.conv)
+    )
 
-    @ops.custom_gradient
-    def run(x: Any, kernel: Any) -> Any:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            cotangent = args[0] if upstream is None else upstream
-            back = _bilinear(window.back(kernel.shape[: axes.rank]), axes, groups, wide)
-            return (
-                back(cotangent, _turned(kernel, groups)),
-                _weights_gradient(x, cotangent, window, axes, groups),
-            )
-
+    def forward(x: Any, kernel: Any) -> Any:
         if math.prod(kernel.shape[:-1]) > MANY_WEIGHTS:
-            return one_a_group(x, kernel), gradient
+            return one_a_group(x, kernel)
         # The way that is not taken compiles in no time: it is one operation.
-        return between_barriers(fused, plain, x, kernel), gradient
+        return between_barriers(fused, plain, x, kernel)
 
-    return run
+    def gradient(x: Any, kernel: Any, cotangent: Any) -> Any:
+        back = _bilinear(window.back(kernel.shape[: axes.rank]), axes, groups, wide)
+        return (
+            back(cotangent, _turned(kernel, groups)),
+            _weights_gradient(x, cotangent, window, axes, groups),
+        )
+
+    return with_gradient(forward, gradient)
 
 
 def _sum(x: Any, kernel: Any, convolution: Convolution) -> Any:

@@ -35,6 +35,13 @@ def pad_to_valid(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
     return pad_spatial(x, axes, amounts, convolution.padding_modes), valid
 
 
+def pad_to_zeros(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
+    """`x` padded unless by zeros alone, and the convolution that remains, padded by zeros."""
+    if set(convolution.padding_modes) == {"zeros"}:
+        return x, convolution
+    return pad_to_valid(x, convolution)
+
+
 def pad_to_word(x: Any, convolution: Convolution) -> tuple[Any, Convolution]:
     """`pad_to_valid`, but with the padding left to a native operation where a word says it all."""
     in_a_word = _in_a_word(convolution, convolution.axes.lengths(static_shape(x.shape)))

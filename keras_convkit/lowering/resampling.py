@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_convkit.description import SpatialAxes, Upsampling
 from keras_convkit.input_checks import static_shape
+from keras_convkit.lowering.derivative import with_gradient
 from keras_convkit.lowering.filters import (
     Tap,
     adjoint_reading,
@@ -188,14 +189,13 @@ def _linear(
 ) -> Callable[[Any], Any]:
     """Each way is linear and the other's gradient, so derivatives of every order are defined."""
 
-    @ops.custom_gradient
-    def linear(x: Any) -> Any:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            return _linear(description, ways, not back)(args[0] if upstream is None else upstream)
+    def compute(x: Any) -> Any:
+        return _all_axes(x, description, ways[back], -1 if back else 1)
 
-        return _all_axes(x, description, ways[back], -1 if back else 1), gradient
+    def gradient(x: Any, cotangent: Any) -> Any:
+        return _linear(description, ways, not back)(cotangent)
 
-    return linear
+    return with_gradient(compute, gradient)
 
 
 def _phases_along(x: Any, axis: int, size: int, interpolation: str) -> Any:

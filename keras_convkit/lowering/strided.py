@@ -18,9 +18,10 @@ from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes, TransposedConvolution
 from keras_convkit.lowering import layout
+from keras_convkit.lowering.derivative import with_gradient
 from keras_convkit.lowering.grouped import Lowering
 from keras_convkit.lowering.layout import spatial_slice, windows
-from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.padding import extend, pad_to_zeros
 
 
 def conv(
@@ -28,8 +29,7 @@ def conv(
 ) -> Any:
     """A convolution of one group, by `forward`, with `conv_transpose` in its gradient."""
     axes = convolution.axes
-    if set(convolution.padding_modes) != {"zeros"}:
-        x, convolution = pad_to_valid(x, convolution)
+    x, convolution = pad_to_zeros(x, convolution)
     if axes.channels_last:
         return _bilinear(convolution, forward, conv_transpose)(x, kernel)
     turned = convolution.replace(axes=SpatialAxes(axes.rank, "channels_last"))
@@ -43,19 +43,14 @@ def _bilinear(
 ) -> Callable[[Any, Any], Any]:
     """The convolution, as a function of the input and the kernel that knows its gradient."""
 
-    @ops.custom_gradient
-    def run(x: Any, kernel: Any) -> Any:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            cotangent = args[0] if upstream is None else upstream
-            # `(*k, in, filters)` is the transposed one's `(*k, its filters, its in)`.
-            return (
-                conv_transpose(cotangent, kernel, _transposed(convolution, x, cotangent)),
-                _weights_gradient(x, cotangent, convolution),
-            )
+    def gradient(x: Any, kernel: Any, cotangent: Any) -> Any:
+        # `(*k, in, filters)` is the transposed one's `(*k, its filters, its in)`.
+        return (
+            conv_transpose(cotangent, kernel, _transposed(convolution, x, cotangent)),
+            _weights_gradient(x, cotangent, convolution),
+        )
 
-        return forward(x, kernel, convolution), gradient
-
-    return run
+    return with_gradient(lambda x, kernel: forward(x, kernel, convolution), gradient)
 
 
 def _transposed(convolution: Convolution, x: Any, y: Any) -> TransposedConvolution:

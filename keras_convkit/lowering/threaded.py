@@ -21,10 +21,11 @@ from keras import ops
 
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.lowering import layout
+from keras_convkit.lowering.derivative import with_gradient
 from keras_convkit.lowering.layout import cut, spatial_slice
-from keras_convkit.lowering.padding import extend, pad_to_valid
+from keras_convkit.lowering.padding import extend
 from keras_convkit.lowering.program import as_one_program
-from keras_convkit.lowering.window import Window
+from keras_convkit.lowering.window import Window, window_of
 
 AXES = SpatialAxes(2, "channels_last")
 # As many numbers as the factors of one product have at most, so that they stay in the cache: 16 MiB
@@ -35,10 +36,8 @@ ENOUGH = 2**22
 def conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     """A convolution of one group, of two axes and of stride 1."""
     axes = convolution.axes
-    if set(convolution.padding_modes) != {"zeros"}:
-        x, convolution = pad_to_valid(x, convolution)
-    amounts = convolution.padding_amounts(axes.lengths(x.shape))
-    run = _bilinear(Window(convolution.dilation_rate, amounts))
+    x, window = window_of(x, convolution)
+    run = _bilinear(window)
     if axes.channels_last:
         return run(x, kernel)
     return layout.to_channels_first(run(layout.to_channels_last(x, axes.rank), kernel), axes.rank)
@@ -51,20 +50,15 @@ def _bilinear(window: Window) -> Callable[[Any, Any], Any]:
     That consists of such functions again, so derivatives of every order are defined.
     """
 
-    @ops.custom_gradient
-    def run(x: Any, kernel: Any) -> Any:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            cotangent = args[0] if upstream is None else upstream
-            size = tuple(kernel.shape[:2])
-            turned = ops.swapaxes(ops.flip(kernel, axis=(0, 1)), 2, 3)
-            return (
-                _bilinear(window.back(size))(cotangent, turned),
-                _weights_gradient(x, cotangent, size, window),
-            )
+    def gradient(x: Any, kernel: Any, cotangent: Any) -> Any:
+        size = tuple(kernel.shape[:2])
+        turned = ops.swapaxes(ops.flip(kernel, axis=(0, 1)), 2, 3)
+        return (
+            _bilinear(window.back(size))(cotangent, turned),
+            _weights_gradient(x, cotangent, size, window),
+        )
 
-        return _convolve(x, kernel, window), gradient
-
-    return run
+    return with_gradient(lambda x, kernel: _convolve(x, kernel, window), gradient)
 
 
 @as_one_program(tensors=2)

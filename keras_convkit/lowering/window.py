@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from keras_convkit.description import Convolution, SpatialAxes
 from keras_convkit.geometry import Pair
+from keras_convkit.lowering.grouped import Lowering
+from keras_convkit.lowering.padding import extend, pad_to_zeros
 
 
 class Window(NamedTuple):
@@ -35,3 +37,21 @@ class Window(NamedTuple):
             padding_modes=("zeros",) * axes.rank,
             groups=groups,
         )
+
+    def convolve(
+        self, by: Lowering, axes: SpatialAxes, groups: int = 1
+    ) -> Callable[[Any, Any], Any]:
+        """The convolution of an input that isn't padded yet, by a formulation."""
+
+        def compute(x: Any, kernel: Any) -> Any:
+            x = extend(x, axes, self.amounts)
+            return by(x, kernel, self.valid(axes, kernel.shape[: axes.rank], groups))
+
+        return compute
+
+
+def window_of(x: Any, convolution: Convolution) -> tuple[Any, Window]:
+    """`x` padded where it isn't by zeros, and the window of stride 1 that remains."""
+    x, convolution = pad_to_zeros(x, convolution)
+    amounts = convolution.padding_amounts(convolution.axes.lengths(x.shape))
+    return x, Window(convolution.dilation_rate, amounts)
