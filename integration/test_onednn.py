@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from keras_convkit.lowering import limits
+from keras_convkit.lowering.case import onednn
 
 ROOT = Path(__file__).parent.parent
 CASES = [
@@ -37,7 +37,7 @@ TESTS = [
     reason="there is nothing to choose between",
 )
 def test_what_the_other_kernels_refuse_or_get_wrong():
-    other = "0" if limits.onednn() else "1"
+    other = "0" if onednn() else "1"
     # Not in the environment of a worker of pytest-xdist, or it would take itself for one.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_convkit.lowering import limits
+from keras_convkit.lowering.case import onednn
 from keras_convkit.parity.cases import CASES, CONVOLUTION_FAMILIES
 from keras_convkit.parity.differentiation import to_numpy
 from tests.compiled import whole
@@ -46,7 +46,7 @@ def why_wrong(case):
         return "TensorFlow adds the bias along the last axis"
     if config.get("output_padding") == 0 and config.get("padding") == "same":
         return "TensorFlow fails on an even kernel with 'same' and output_padding=0"
-    return None if limits.onednn() else why_refused_without_onednn(case)
+    return None if onednn() else why_refused_without_onednn(case)
 
 
 def why_refused_without_onednn(case):

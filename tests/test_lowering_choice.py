@@ -13,7 +13,7 @@ import keras_convkit
 from keras_convkit import arguments, lowering
 from keras_convkit.description import SpatialAxes
 from keras_convkit.lowering import dispatch, limits, preference, table
-from keras_convkit.lowering.case import Case, case_of, device_of
+from keras_convkit.lowering.case import Case, case_of, device_of, onednn
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import to_numpy
 from tests.once import ONCE
@@ -91,13 +91,12 @@ def cases():
 
 
 @contextlib.contextmanager
-def onednn(there):
-    """As on a machine where TensorFlow has oneDNN, or hasn't."""
+def with_onednn(there, cases):
+    """The cases that depend on it, as on a machine where TensorFlow has oneDNN, or hasn't."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "onednn", lambda: there)
-        patch.setattr(table, "onednn", lambda: there)
+        patch.setattr("keras_convkit.lowering.case.onednn", lambda: there)
         table.first.cache_clear()
-        yield
+        yield [c for c in cases if there or (c.backend, c.device) == ("tensorflow", "cpu")]
     table.first.cache_clear()
 
 
@@ -115,10 +114,10 @@ def test_every_row_is_reached(position, cases):
     earlier = [e for e in earlier if e.operation == row.operation]
     chosen = set()
     for there in (True, False):
-        with onednn(there):
+        with with_onednn(there, cases) as some:
             reaching = [
                 case
-                for case in cases
+                for case in some
                 if case.operation == row.operation
                 and takes(row, case)
                 and not any(takes(e, case) for e in earlier)
@@ -130,22 +129,24 @@ def test_every_row_is_reached(position, cases):
 @ONCE
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=ids(limits.LIMITS))
 def test_every_limit_excludes_something(limit, cases):
-    # Without oneDNN there are all of them.
-    with onednn(False):
-        excluded = [case for case in cases if limit.excludes(limit.formulation, case)]
-        assert excluded
-        assert limit.why
-        for case in excluded[:: len(excluded) // MANY + 1]:
-            assert not limits.can(limit.formulation, case)
-            chosen = (table.first(case), table.first(case, limit.formulation))
-            assert limit.formulation not in chosen
+    assert limit.why
+    number = 0
+    for there in (True, False):
+        with with_onednn(there, cases) as some:
+            excluded = [case for case in some if limit.excludes(limit.formulation, case)]
+            number += len(excluded)
+            for case in excluded[:: len(excluded) // MANY + 1]:
+                assert not limits.can(limit.formulation, case)
+                chosen = (table.first(case), table.first(case, limit.formulation))
+                assert limit.formulation not in chosen
+    assert number
 
 
 @ONCE
 @pytest.mark.parametrize("there", [True, False])
 def test_every_case_has_a_formulation(there, cases):
-    with onednn(there):
-        for case in cases:
+    with with_onednn(there, cases) as some:
+        for case in some:
             assert table.first(case) in FORMULATIONS[case.operation], case
 
 
@@ -193,7 +194,7 @@ def test_tensorflow_resizes_where_its_centres_are_exact(size, length, exact):
     reason="the processor decides: integration/test_onednn.py runs this",
 )
 def test_onednn_is_on_where_the_environment_says_so():
-    assert limits.onednn() == (os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1")
+    assert onednn() == (os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1")
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="nothing else asks")
@@ -205,12 +206,12 @@ def test_onednn_is_asked_for_while_a_graph_is_made():
 
     @tf.function
     def traced():
-        limits.onednn.cache_clear()
-        answers.append(limits.onednn())
+        onednn.cache_clear()
+        answers.append(onednn())
         return tf.constant(1)
 
     assert traced() == 1
-    assert answers == [limits.onednn()]
+    assert answers == [onednn()]
 
 
 def test_on_one_core_a_convolution_is_not_threaded():

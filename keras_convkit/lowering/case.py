@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_convkit.description import Convolution, TransposedConvolution, Upsampling
 from keras_convkit.input_checks import Shape, dtype_name, static_shape
@@ -136,6 +139,11 @@ class Case(NamedTuple):
         return len(set(self.description.strides)) > 1
 
     @property
+    def onednn(self) -> bool:
+        """Whether TensorFlow computes it with oneDNN."""
+        return self.backend == "tensorflow" and self.device == "cpu" and onednn()
+
+    @property
     def strided_and_dilated(self) -> bool:
         return self.strided and self.dilated
 
@@ -186,6 +194,29 @@ def on_one_core() -> bool:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) == 1
     return os.cpu_count() == 1
+
+
+@lru_cache(maxsize=1)
+def onednn() -> bool:
+    """Whether TensorFlow computes on this CPU with oneDNN.
+
+    By default it does where the processor has AVX-512 VNNI or the like, which many haven't, and
+    an environment variable decides otherwise. So it is tried, in a thread, since in this one a
+    graph may be in the making, which would fail later.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_transposes_with_dilation).result()
+
+
+def _transposes_with_dilation() -> bool:
+    x, kernel = np.ones((1, 2, 2, 1), "float32"), np.ones((2, 2, 1, 1), "float32")
+    try:
+        with keras.device("cpu:0"):
+            ops.conv_transpose(x, kernel, padding="valid", dilation_rate=2)
+    # Of a class of TensorFlow's.
+    except Exception:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

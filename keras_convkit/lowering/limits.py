@@ -6,13 +6,9 @@ The rows say which cases; the functions below, the smaller faults that a formula
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_convkit.lowering.case import Case, device_of
 
@@ -37,29 +33,6 @@ class Limit(NamedTuple):
             and self.device in (case.device, ANY)
             and self.when(case)
         )
-
-
-@lru_cache(maxsize=1)
-def onednn() -> bool:
-    """Whether TensorFlow computes on this CPU with oneDNN.
-
-    By default it does where the processor has AVX-512 VNNI or the like, which many haven't, and
-    an environment variable decides otherwise. So it is tried, in a thread, since in this one a
-    graph may be in the making, which would fail later.
-    """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(_transposes_with_dilation).result()
-
-
-def _transposes_with_dilation() -> bool:
-    x, kernel = np.ones((1, 2, 2, 1), "float32"), np.ones((2, 2, 1, 1), "float32")
-    try:
-        with keras.device("cpu:0"):
-            ops.conv_transpose(x, kernel, padding="valid", dilation_rate=2)
-    # Of a class of TensorFlow's.
-    except Exception:
-        return False
-    return True
 
 
 LIMITS = (
@@ -140,8 +113,8 @@ LIMITS = (
     ),
     Limit(
         "depthwise_conv", "native", "tensorflow", ANY,
-        lambda case: case.unequal_strides and not (case.device == "cpu" and onednn()),
-        "of TensorFlow's own kernels and oneDNN's only those take strides that differ",
+        lambda case: case.unequal_strides and not case.onednn,
+        "its own kernel takes no strides that differ; oneDNN's does",
     ),
     Limit(
         "depthwise_conv", "planes", ANY, ANY,
@@ -176,7 +149,7 @@ LIMITS = (
     ),
     Limit(
         "conv_transpose", "native", "tensorflow", "cpu",
-        lambda case: case.dilated and (case.description.rank == 3 or not onednn()),
+        lambda case: case.dilated and (case.description.rank == 3 or not case.onednn),
         "the CPU's own kernels take no dilation, and the gradient of oneDNN's 3D one fails in a "
         "graph",
     ),
@@ -281,12 +254,12 @@ def takes_one_channel_bias() -> bool:
     return keras.backend.backend() != "tensorflow"
 
 
-def overruns_strided_pointwise() -> bool:
+def overruns_strided_pointwise(x: Any) -> bool:
     """Whether the gradient of a native 1x1 convolution with strides writes beyond its memory.
 
     torch's on a CPU does, of `channels_last` images, on a processor with AVX2 and no AVX-512.
     """
-    return keras.backend.backend() == "torch"
+    return keras.backend.backend() == "torch" and device_of(x) == "cpu"
 
 
 def fails_on_empty_batch() -> bool:

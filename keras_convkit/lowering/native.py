@@ -31,7 +31,8 @@ def _windowed(operation: Callable, x: Any, kernel: Any, convolution: Convolution
         # Two steps that cost nothing, and through which no padding is seen.
         x = ops.squeeze(ops.expand_dims(x, 0), 0)
     strides = convolution.strides
-    if max(strides) > 1 == max(convolution.kernel_size) and limits.overruns_strided_pointwise():
+    one_tap = max(convolution.kernel_size) == 1
+    if one_tap and max(strides) > 1 and limits.overruns_strided_pointwise(x):
         # One tap pads nothing: what it doesn't read is dropped beforehand.
         x = spatial_slice(x, convolution.axes, [slice(None, None, s) for s in strides])
         strides = (1,) * convolution.rank

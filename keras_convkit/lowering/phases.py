@@ -32,7 +32,7 @@ ConvLowering = Callable[[Any, Any, Convolution], Any]
 def strided(x: Any, kernel: Any, convolution: Convolution, conv: ConvLowering) -> Any:
     """A convolution with strides, by `conv` that needn't know both strides and dilation.
 
-    If there is but one of them, `conv` needs to know dilation alone.
+    Where there are strides alone, it needn't know strides.
     """
     x, convolution = pad_to_valid(x, convolution)
     gs, strides, dilation = zip(
