@@ -166,6 +166,9 @@ def takes(operation, name, description, channels):
     if name == "strided":
         striding = max(description.strides) > 1
         return striding and description.groups == 1 and keras.backend.backend() == "jax"
+    if name == "strided_native":
+        striding = max(description.strides) > 1 and max(description.dilation_rate) == 1
+        return striding and description.groups == 1 and on_tensorflow()
     if name == "as_image":
         return description.rank == 1
     if name == "pointwise":
@@ -565,6 +568,37 @@ def test_strided_derivatives_are_those_of_the_native_operation(size, options, da
     shape = shape_of((7, 6, 8)[: len(size)], 3, data_format, batch=4)
     x, kernel = draw(shape, (*size, 3, 4))
     assert_derivatives_of_the_native_operation("strided", description, x, kernel)
+
+
+@pytest.mark.skipif(not on_tensorflow(), reason="no other backend uses it")
+@pytest.mark.parametrize("batch", [2, 0])
+def test_strided_native_in_a_graph_of_unknown_batch(batch):
+    """Its first and second derivatives are those of the native operation."""
+    import tensorflow as tf
+
+    x, kernel = draw((batch, 7, 6, 3), (3, 2, 3, 4))
+    description = convolution(2, (3, 2), strides=(2, 3), padding="same")
+
+    def derivatives(name):
+        formulation = dispatch.FORMULATIONS["conv"][name]
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 7, 6, 3)), tf.TensorSpec(kernel.shape)])
+        def of_both(x, kernel):
+            with tf.GradientTape() as outer:
+                outer.watch([x, kernel])
+                with tf.GradientTape() as inner:
+                    inner.watch([x, kernel])
+                    y = formulation(x, kernel, description)
+                    loss = tf.reduce_sum(y**3)
+                first = inner.gradient(loss, [x, kernel])
+                penalty = sum(tf.reduce_sum(g**2) for g in first)
+            return [y, *first, *outer.gradient(penalty, [x, kernel])]
+
+        return of_both(x, kernel)
+
+    for ours, expected in zip(derivatives("strided_native"), derivatives("native"), strict=True):
+        scale = np.abs(expected).max(initial=1)
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
 # Positions that are summed in 5, 7 and 8 parts, and, those of the line, in one.
@@ -984,6 +1018,7 @@ SPREADING = {
         "conv", (6, 7), (3, 2, 1, 4), {"padding": "same", "dilation_rate": (1, 2), "groups": 2}
     ),
     "strided": ("conv", (6, 7), (3, 2, 2, 3), {"padding": "same", "strides": (1, 2)}),
+    "strided_native": ("conv", (6, 7), (3, 2, 2, 3), {"padding": "same", "strides": (1, 2)}),
     "conv-phases": (
         "conv", (9,), (3, 2, 3), {"padding": "same", "strides": 3, "dilation_rate": 2}
     ),

@@ -134,6 +134,13 @@ def _strided_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return strided.conv(x, kernel, convolution, products.conv, _conv_transpose)
 
 
+def _strided_native_conv(x: Any, kernel: Any, convolution: Convolution) -> Any:
+    # TensorFlow refuses a gradient that is written out where the function reads a variable. What is
+    # reshaped is a tensor; Keras takes a variable for one when it is asked to convert it.
+    kernel = layout.reshaped(kernel, kernel.shape)
+    return strided.conv(x, kernel, convolution, native.conv, _conv_transpose)
+
+
 def _conv_as_depthwise(x: Any, kernel: Any, convolution: Convolution) -> Any:
     return grouped.as_depthwise(x, kernel, convolution, depthwise=_depthwise_conv)
 
@@ -170,6 +177,7 @@ FORMULATIONS: dict[str, dict[str, Formulation]] = {
         "threaded": threaded.conv,
         "multiply_adds": _conv_as_multiply_adds,
         "strided": _strided_conv,
+        "strided_native": _strided_native_conv,
     },
     "depthwise_conv": {
         "native": native.depthwise_conv,

@@ -99,6 +99,20 @@ LIMITS = (
         "it takes one group, strides and a known size, and sums in the input's dtype where the "
         "native one may have a wider one",
     ),
+    Limit(
+        "conv", "strided_native", "tensorflow", ANY,
+        lambda case: case.grouped or not case.strided or case.dilated or not case.float32
+        or None in case.shape[1:] or 0 in case.shape,
+        "it takes one group, strides, no dilation, an image of a known size, and sums in the "
+        "input's dtype where the native one may have a wider one",
+    ),
+    *(
+        Limit(
+            "conv", "strided_native", backend, ANY, lambda case: True,
+            "the native one's gradient is as fast there, or `strided` is better",
+        )
+        for backend in ("jax", "torch")
+    ),
     *(
         Limit(
             "conv", formulation, backend, ANY, lambda case: True,

@@ -90,6 +90,13 @@ TABLE = (
         "than the native one, which oneDNN alone has",
     ),
     Row(
+        "conv", "tensorflow", "cpu",
+        lambda case: case.description.rank == 3 and case.strided and case.taps > 1
+        and not case.onednn, "strided_native",
+        "the input's gradient by TensorFlow's own kernel, where it has no oneDNN: 6 times slower, "
+        "5x5x5 32 times (2 cores)",
+    ),
+    Row(
         "conv", "xla", "cpu", lambda case: case.depthwise, "as_depthwise",
         "the rows of depthwise_conv know better",
     ),
