@@ -57,7 +57,7 @@ for file in pathlib.Path(sys.argv[1]).glob("*.keras"):
     }
 compiled = pathlib.Path(sys.argv[1], "compiled")
 model, data = keras.saving.load_model(compiled / "model.keras"), np.load(compiled / "data.npz")
-# JAX's file asks for compilation, which under torch and TensorFlow would take minutes.
+# JAX's file asks for compilation, which under torch would take two minutes.
 model.jit_compile = keras.backend.backend() == "jax"
 history = model.fit(data["x"], data["y"], epochs=2, shuffle=False, verbose=0).history
 answers["compiled"] = {
