@@ -25,10 +25,10 @@ class Limit(NamedTuple):
     when: Callable[[Case], bool]
     why: str
 
-    def excludes(self, formulation: str, case: Case) -> bool:
+    def excludes(self, case: Case) -> bool:
+        """Whether `formulation` can't compute `case`."""
         return (
             self.operation == case.operation
-            and self.formulation == formulation
             and self.backend in (case.backend, ANY)
             and self.device in (case.device, ANY)
             and self.when(case)
@@ -230,9 +230,15 @@ LIMITS = (
 )  # fmt: skip
 
 
+# A choice asks of each formulation in turn, and few of the limits are about that one.
+_LIMITS_OF: dict[str, list[Limit]] = {}
+for _limit in LIMITS:
+    _LIMITS_OF.setdefault(_limit.formulation, []).append(_limit)
+
+
 def can(formulation: str, case: Case) -> bool:
     """Whether `formulation` computes `case`, and rightly."""
-    return not any(limit.excludes(formulation, case) for limit in LIMITS)
+    return not any(limit.excludes(case) for limit in _LIMITS_OF.get(formulation, ()))
 
 
 def needs_channels_last(x: Any) -> bool:
