@@ -34,15 +34,17 @@ MODELS = {
     "InceptionResNetV2": 75,
     "VGG16": 32,
 }
-IN_SHORT = ("MobileNetV2",)
+IN_SHORT = ("MobileNet",)
 NOT_ON_TORCH = ("NASNetMobile",)  # Keras says so when it is made
 # Its gates halve the numbers again and again, until the image is not to be seen in the output.
 GAIN = {"EfficientNetB0": 1.2}
 # Where an image makes the built-in model's own gradient jump if it is moved by a rounding error
 # (by 4e-2: a ReLU or a maximum at its kink), another one is taken, where it moves by 2e-6.
 SEED = {"Xception": 10}
-CHOSEN = MODELS if os.environ.get("KERAS_CONVKIT_LONG") else IN_SHORT
-MODE = {"tensorflow": "compiled", "jax": "compiled", "torch": "eager"}
+LONG = bool(os.environ.get("KERAS_CONVKIT_LONG"))
+CHOSEN = MODELS if LONG else IN_SHORT
+# Eagerly TensorFlow is through with a few models before it has traced their graphs.
+MODE = {"tensorflow": "compiled" if LONG else "eager", "jax": "compiled", "torch": "eager"}
 
 
 def make(name):

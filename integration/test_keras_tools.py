@@ -158,7 +158,7 @@ def test_spectral_normalization_refuses_two_kernels(package):
         wrapped.build(X.shape)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+@pytest.mark.parametrize("mode", ["int8", "float8"])
 def test_quantizing_leaves_convolutions_whole(mode):
     """Keras can quantize no convolution, ours or its own, and says so; Dense layers it does."""
     told = {}
@@ -329,13 +329,12 @@ def test_torch_compile(shared, monkeypatch):
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch's compiler")
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`:UserWarning")
-@pytest.mark.parametrize("interpolation", ["bicubic", "lanczos3"])
-def test_torch_compile_takes_the_filters(interpolation, monkeypatch):
+def test_torch_compile_takes_the_filters(monkeypatch):
     """An input large enough for the formulation that has constants of the lengths."""
     import torch
 
     monkeypatch.setattr(preference, "_blocks_in_use", False)
-    layer = keras_convkit.UpSampling2D(2, interpolation=interpolation)
+    layer = keras_convkit.UpSampling2D(2, interpolation="bicubic")
     x = torch.randn(2, 34, 33, 32)
     expected = layer(x)
     compiled = torch.compile(layer, backend="eager", fullgraph=True)

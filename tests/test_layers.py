@@ -18,9 +18,9 @@ def chosen_modes(case):
     """
     turn = CASES.index(case)
     if keras.backend.backend() == "tensorflow":
-        return ["eager", *{0: ["xla"], 1: ["compiled"], 2: []}[turn % 3]]
+        return ["eager", *{0: ["xla"], 1: ["compiled"]}.get(turn % 5, [])]
     if keras.backend.backend() == "jax":
-        return ["compiled", *(["eager"] if turn % 27 == 0 else [])]
+        return ["compiled", *(["eager"] if turn % 81 == 0 else [])]
     return modes()
 
 
@@ -34,7 +34,7 @@ def test_shapes_and_dtype(case, check_shapes):
     check_shapes(case)
 
 
-@pytest.mark.parametrize("case", CASES[2::3], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CASES[2::5], ids=lambda case: case.id)
 def test_unknown_lengths_in_a_graph(case, make, assert_close):
     """Only TensorFlow runs graphs whose lengths aren't known when they are made.
 

@@ -35,6 +35,14 @@ every_format = pytest.mark.parametrize("data_format", FORMATS)
 every_rank = pytest.mark.parametrize("rank", LENGTHS)
 
 
+def formats_in_turn(names, values):
+    """Each of the values with one of the formats, for what JAX compiles for seconds."""
+    turns = itertools.cycle(FORMATS + FORMATS[::-1])
+    rows = [(*value, turn) for value, turn in zip(values, turns, strict=False)]
+    ids = ["-".join(str(part) for part in row if not isinstance(part, dict)) for row in rows]
+    return pytest.mark.parametrize((*names, "data_format"), rows, ids=ids)
+
+
 def on_tensorflow():
     return keras.backend.backend() == "tensorflow"
 
@@ -516,9 +524,7 @@ WINDOWS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("samples", [1, 2, 4])
-@every_format
-@pytest.mark.parametrize("window", WINDOWS)
+@formats_in_turn(("window", "samples"), itertools.product(WINDOWS, (1, 2, 4)))
 def test_threaded_derivatives_are_those_of_the_native_operation(
     window, data_format, samples, monkeypatch
 ):
@@ -530,8 +536,7 @@ def test_threaded_derivatives_are_those_of_the_native_operation(
     assert_derivatives_of_the_native_operation("threaded", description, x, kernel)
 
 
-@every_format
-@pytest.mark.parametrize(
+@formats_in_turn(
     ("window", "many"),
     [*((window, table.MANY_WEIGHTS) for window in (*WINDOWS, "1d", "3d")), ("same", 20)],
 )
@@ -548,22 +553,20 @@ def test_multiply_adds_derivatives_are_those_of_the_native_operation(
     assert_derivatives_of_the_native_operation("multiply_adds", description, x, kernel)
 
 
-@every_format
-@pytest.mark.parametrize(
-    ("size", "options"),
-    [
-        ((3,), {"strides": 2, "padding": "causal"}),
-        ((3, 2), {"strides": 2, "padding": "same"}),
-        ((2, 3), {"strides": (3, 1), "padding": ((4, 0), (1, 5)), "dilation_rate": 2}),
-        (
-            (1, 2),
-            {"strides": 4, "padding": ("same", "valid"), "padding_mode": ("zeros", "reflect")},
-        ),
-        ((2, 3, 3), {"strides": (1, 2, 3), "padding": "same"}),
-    ],
-    ids=["1d", "same", "dilated", "steps-left-over", "3d"],
-)
-def test_strided_derivatives_are_those_of_the_native_operation(size, options, data_format):
+STRIDED = {
+    "1d": ((3,), {"strides": 2, "padding": "causal"}),
+    "same": ((3, 2), {"strides": 2, "padding": "same"}),
+    "dilated": ((2, 3), {"strides": (3, 1), "padding": ((4, 0), (1, 5)), "dilation_rate": 2}),
+    "steps-left-over": (
+        (1, 2), {"strides": 4, "padding": ("same", "valid"), "padding_mode": ("zeros", "reflect")}
+    ),
+    "3d": ((2, 3, 3), {"strides": (1, 2, 3), "padding": "same"}),
+}  # fmt: skip
+
+
+@formats_in_turn(("window",), zip(STRIDED))
+def test_strided_derivatives_are_those_of_the_native_operation(window, data_format):
+    size, options = STRIDED[window]
     description = convolution(len(size), size, data_format, **options)
     shape = shape_of((7, 6, 8)[: len(size)], 3, data_format, batch=4)
     x, kernel = draw(shape, (*size, 3, 4))
@@ -609,8 +612,7 @@ MANY_TAPS = {
 }
 
 
-@every_format
-@pytest.mark.parametrize("window", MANY_TAPS)
+@formats_in_turn(("window",), zip(MANY_TAPS))
 def test_many_taps_derivatives_are_those_of_the_native_operation(window, data_format):
     lengths, size, options = MANY_TAPS[window]
     description = convolution(len(size), size, data_format, **options)
@@ -770,9 +772,7 @@ DERIVED = {
 }
 
 
-@every_format
-@pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("name", DERIVED)
+@formats_in_turn(("name", "batch"), itertools.product(DERIVED, (1, 4)))
 def test_derivatives_are_those_of_the_native_operation(name, batch, data_format):
     """First, forward, second, and of a batch of kernels: what the formulations are shaped for."""
     if keras.backend.backend() != "jax":

@@ -12,8 +12,9 @@ import keras_convkit
 from keras_convkit import parity
 from keras_convkit.parity import handover, quantities, runner
 from keras_convkit.workers import BACKENDS
+from tests.once import ONCE, QUICKEST
 from tests.parity.outcomes import fake_worker
-from tests.parity.test_subjects import MINE, ONCE
+from tests.parity.test_subjects import MINE
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_a_layer_as_an_object_with_a_wrong_reference(mine):
         mine.Scale(3.0, name="it"),
         inputs=np.ones((2, 5, 4)),
         reference=mine.wrong,
-        backends=[keras.backend.backend()],
+        backends=[QUICKEST],
         quantities=["output", "symbolic shape"],
     )
     assert {row.quantity: row.verdict for row in result.rows} == {

@@ -21,7 +21,7 @@ from keras_convkit import cli, workers
 from keras_convkit.parity import findings, runner, search, space, subjects
 from keras_convkit.parity.inputs import parse_input
 from keras_convkit.parity.worker import drawn
-from tests.parity.test_subjects import ONCE
+from tests.once import ONCE, QUICKEST
 
 # What UpSampling2D of keras.layers takes, which it tells only when it is called.
 BUILT_IN_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
@@ -306,7 +306,7 @@ def test_a_disagreement_is_found_and_made_small(odd, capsys):
         [
             *("parity", "odd_to_search:Odd", "--search", "25", "--input", "2,3,4"),
             *("--space", '{"units": [1, 8]}', "--reference", "odd_to_search:wrong"),
-            *("--backends", keras.backend.backend(), "--quantities", "output"),
+            *("--backends", QUICKEST, "--quantities", "output"),
             *("--json", "found.json"),
         ]
     )
@@ -321,7 +321,7 @@ def test_a_disagreement_is_found_and_made_small(odd, capsys):
     with pytest.raises(AssertionError, match=r"first at \[0, 0, 0\]"):
         exec(finding["script"], script)
     assert script["result"].worst.part == "output"
-    assert list(script["result"].versions) == [keras.backend.backend()]
+    assert list(script["result"].versions) == [QUICKEST]
 
 
 def test_a_weight_of_one_number_is_drawn_here_too():
