@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 import keras_convkit
 from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import differentiate, to_numpy
+from tests.once import ONCE, RUN_HERE
 
 # Where the backends run side by side, JAX's tests, which compile most, would be the last by two
 # minutes, and other cores idle meanwhile: the other backends give way to them.
@@ -33,6 +34,14 @@ settings.register_profile(
 )
 settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=250)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what another backend's run has."""
+    if not RUN_HERE:
+        elsewhere = [item for item in items if item.get_closest_marker(ONCE.name)]
+        items[:] = [item for item in items if not item.get_closest_marker(ONCE.name)]
+        config.hook.pytest_deselected(items=elsewhere)
 
 
 @pytest.fixture(scope="session", autouse=True)

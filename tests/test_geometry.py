@@ -6,6 +6,9 @@ import math
 import pytest
 
 from keras_convkit import geometry
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 LENGTHS = range(1, 11)
 KERNEL_SIZES, STRIDES, DILATIONS = range(1, 6), range(1, 5), range(1, 4)

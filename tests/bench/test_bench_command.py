@@ -17,6 +17,8 @@ from keras_convkit.extras import MissingExtraError
 from keras_convkit.workers import BACKENDS
 from tests.once import ONCE, QUICKEST
 
+pytestmark = ONCE
+
 _WORKER = """
 import json, os, sys, time
 
@@ -458,7 +460,6 @@ def test_a_report_that_fails_leaves_the_old_one(outcome, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [page] and page.read_text() == "old"
 
 
-@ONCE
 def test_end_to_end(tmp_path, monkeypatch):
     """The real worker, by the whole command."""
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,9 @@ import random
 import pytest
 
 from keras_convkit.bench import timing
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 
 class Machine:

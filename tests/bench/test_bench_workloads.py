@@ -10,6 +10,9 @@ import pytest
 import keras_convkit
 from keras_convkit.bench import counts
 from keras_convkit.bench.workloads import VOLUMES, WORKLOADS, matching
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 SAME = {"padding": "same"}
 # What the table has to have: layer, shape, and the options that matter.

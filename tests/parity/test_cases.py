@@ -14,6 +14,9 @@ from keras_convkit.parity.cases import (
     RANKS,
     WINDOWED_FAMILIES,
 )
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 
 def padding_entries(case):

@@ -16,6 +16,8 @@ from tests.once import ONCE, QUICKEST
 from tests.parity.outcomes import fake_worker
 from tests.parity.test_subjects import MINE
 
+pytestmark = ONCE
+
 
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
@@ -87,7 +89,6 @@ def test_a_backend_that_is_asked_for_has_to_be_there(fake, monkeypatch):
         result.assert_ok()
 
 
-@ONCE
 def test_a_layer_as_an_object_with_a_wrong_reference(mine):
     result = parity.check(
         mine.Scale(3.0, name="it"),

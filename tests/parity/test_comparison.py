@@ -9,6 +9,9 @@ from keras_convkit.parity import tolerance
 from keras_convkit.parity.comparison import judge
 from keras_convkit.parity.differences import difference, relative_errors
 from keras_convkit.parity.verdicts import Verdict
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 FACTS = {"roundings": {"output": 100, "weight gradients": 100, "ten steps": 100}, "weights": {}}
 

@@ -11,6 +11,9 @@ import pytest
 from scipy import ndimage, signal
 
 from keras_convkit.parity import reference
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 NP_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 

@@ -7,6 +7,9 @@ import pytest
 from keras_convkit.parity import runner
 from keras_convkit.parity.runner import BackendRun, Desk
 from keras_convkit.parity.tasks import MEASURE, SUBJECT, Task
+from tests.once import ONCE
+
+pytestmark = ONCE
 
 WORKER = """
 import json, os, sys

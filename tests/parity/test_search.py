@@ -65,6 +65,7 @@ def subject(target, **options):
     return subjects.parse(target, **options)
 
 
+@ONCE
 @pytest.mark.parametrize(
     "name", ["Conv1D", "Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "UpSampling2D"]
 )
