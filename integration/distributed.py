@@ -110,8 +110,9 @@ def ddp(library):
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (1, library, folder)
-        other = multiprocessing.get_context("spawn").Process(target=_ddp_process, args=arguments)
+        other = multiprocessing.get_context("spawn").Process(
+            target=_ddp_process, args=(1, library, folder), daemon=True
+        )
         other.start()
         _ddp_process(0, library, folder)  # One import of torch less than by torch's own `spawn`.
         other.join()

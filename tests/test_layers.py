@@ -13,8 +13,8 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def chosen_modes(case):
     """Every case in the mode that costs least; the others, which trace and compile, take turns.
 
-    In TensorFlow they are the graph and XLA, and `test_unknown_lengths_in_a_graph` has the third
-    turn; in JAX the eager mode, which compiles each operation by itself.
+    In TensorFlow they are XLA and the graph, and `test_unknown_lengths_in_a_graph` has a turn of
+    the same five; in JAX the eager mode, which compiles each operation by itself.
     """
     turn = CASES.index(case)
     if keras.backend.backend() == "tensorflow":
