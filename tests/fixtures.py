@@ -1,6 +1,7 @@
 """What all tests share: settings of the backends and of hypothesis, and the comparison itself."""
 
 import collections
+import gc
 import math
 import os
 
@@ -14,11 +15,12 @@ from keras_convkit.parity import reference
 from keras_convkit.parity.differentiation import differentiate, to_numpy
 from tests.once import ONCE, RUN_HERE
 
-# Where the backends run side by side, JAX's tests, which compile most, would be the last by two
-# minutes, and other cores idle meanwhile: the other backends give way to them.
+# Where the backends run side by side, JAX's tests, which compile most, would be the last by some
+# minutes, and other cores idle meanwhile: the other backends give way to them, and torch, beside
+# which run the tests that start processes, to TensorFlow.
 side_by_side = "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "nice")
-if side_by_side and keras.backend.backend() != "jax":
-    os.nice(5)
+if side_by_side:
+    os.nice({"jax": 0, "tensorflow": 17, "torch": 19}[keras.backend.backend()])
 
 OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 1e-5, 1e-4
 # All data is of order 1. Where a handful of numbers happen to cancel, the largest magnitude of an
@@ -42,6 +44,12 @@ def pytest_collection_modifyitems(config, items):
         elsewhere = [item for item in items if item.get_closest_marker(ONCE.name)]
         items[:] = [item for item in items if not item.get_closest_marker(ONCE.name)]
         config.hook.pytest_deselected(items=elsewhere)
+
+
+def pytest_collection_finish():
+    """What is there by now stays: a collection that looks at it again takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

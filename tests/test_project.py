@@ -66,8 +66,15 @@ def blocks(language):
     )
 
 
-def test_readme_examples_run_and_print_what_they_show(tmp_path):
-    assert run("\n".join(blocks("python")), tmp_path) == "".join(blocks("text"))
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """Of one fresh process: what the import brings, and what the README's examples print."""
+    program = "\n".join([IMPORTED, *blocks("python")])
+    return run(program, tmp_path_factory.mktemp("elsewhere")).partition("\n")
+
+
+def test_readme_examples_run_and_print_what_they_show(printed):
+    assert printed[2] == "".join(blocks("text"))
 
 
 def test_readme_example_is_refused_by_built_in_keras():
@@ -134,9 +141,9 @@ def test_floors_are_the_versions_that_the_suite_has_run_on():
         assert f"{oldest[package]}.".startswith(f"{floor}."), package
 
 
-def test_import_brings_nothing_but_the_package(tmp_path):
+def test_import_brings_nothing_but_the_package(printed):
     """No other backend, and nothing that only the tools need, above what Keras itself imports."""
-    assert run(IMPORTED, tmp_path).split() == ["keras_convkit"]
+    assert printed[0].split() == ["keras_convkit"]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

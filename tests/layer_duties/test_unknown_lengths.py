@@ -88,7 +88,11 @@ def test_unknown_lengths(name, arguments):
     symbol = layer(keras.Input(batch_shape=unknown))
     randomize(layer)
     run = for_unknown_lengths(layer, unknown)
-    for batch, lengths in enumerate(SIZES[rank], start=1):
+    sizes = list(enumerate(SIZES[rank], start=1))
+    if keras.backend.backend() == "jax":
+        # There each size is a program of its own; `test_predict_on_several_sizes` has them all.
+        sizes = sizes[-1:]
+    for batch, lengths in sizes:
         x = random_input(name, arguments, batch=batch, lengths=lengths)
         y = to_numpy(run(x))
         assert_close(y, expected(name, arguments, layer, x))
