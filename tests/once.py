@@ -11,6 +11,6 @@ INSTALLED = [backend for backend in BACKENDS if is_installed(backend)]
 QUICKEST = "jax" if "jax" in INSTALLED else INSTALLED[-1]
 # The suite runs once a backend. Tests of this mark start processes that choose their backends
 # themselves, or ask nothing of one: where there are several, all but one of the runs leave them
-# out (`fixtures.py`). The last backend, torch, is through first: it compiles nothing.
+# out (`fixtures.py`). The last backend, torch, has most time for them: it compiles nothing.
 ONCE = pytest.mark.once
 RUN_HERE = keras.backend.backend() == INSTALLED[-1]

@@ -7,6 +7,7 @@ from keras import layers
 
 import keras_convkit
 from keras_convkit import conversion, convert, to_builtin
+from tests.compiled import whole
 
 RNG = np.random.default_rng(0)
 SHAPE = (2, 12, 12, 3)
@@ -30,9 +31,7 @@ def convolutions(model):
 
 
 def predict(model, x=X):
-    # Compiled only where that takes less than to compile each operation by itself.
-    outputs = (model.predict_on_batch if keras.backend.backend() == "jax" else model)(x)
-    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
+    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(whole(model)(x))]
 
 
 def assert_same_model(model, converted, x=X):

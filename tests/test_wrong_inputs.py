@@ -1,7 +1,6 @@
 """What is refused, how, and that nothing odd but right is refused with it."""
 
 import ast
-import importlib.util
 import inspect
 import itertools
 import json
@@ -18,6 +17,7 @@ import pytest
 
 import keras_convkit
 from tests.compiled import whole
+from tests.once import INSTALLED
 from tests.wrong_inputs.accepted import ACCEPTED
 from tests.wrong_inputs.constructor import REFUSED_ARGUMENTS
 from tests.wrong_inputs.families import MINIMAL, WITH_WEIGHTS, WORDS, classes, image
@@ -34,7 +34,6 @@ from tests.wrong_inputs.verdicts import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def said_of(message, word):
@@ -186,9 +185,7 @@ def next_backend():
     Every process compares itself with its neighbour, so that all are compared when the suite has
     run on each, and none does what another has done.
     """
-    here = keras.backend.backend()
-    installed = [name for name in BACKENDS if name == here or importlib.util.find_spec(name)]
-    return dict(itertools.pairwise(installed)).get(here)
+    return dict(itertools.pairwise(INSTALLED)).get(keras.backend.backend())
 
 
 def test_verdicts_and_messages_are_those_of_the_next_backend(tmp_path):
